@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include "oauth/grant.h"
+#include "oauth/reply.h"
+
+/* The inside of a grant, shared by the files oauth/grant*.c and nobody else. */
+
+/* Refreshes and approvals that fail are tried again after 5 s, doubled up to a quarter of an hour:
+ * long enough to spare a provider in trouble, short enough that an hour's token survives most
+ * outages. */
+#define RETRY_FIRST (5 * USEC_PER_S)
+#define RETRY_MAX   (15 * USEC_PER_MIN)
+
+enum task { TASK_NONE, TASK_METADATA, TASK_DEVICE, TASK_POLL, TASK_REFRESH, TASK_REVOKE };
+
+/* The access token that may be handed out: stored, with its life on the boot clock. */
+struct held {
+	bool present;
+	struct token token;
+	uint64_t expires_boot;
+	uint64_t lifetime_usec;
+	uint64_t expires_wall;
+	bool approved; /* by a person just now, not by a refresh */
+	bool doubted;  /* its age can't be told: the clock stands before the token was received */
+};
+
+struct grant {
+	struct grant_setup setup;
+	struct grant_setup next_setup;
+	struct metadata next_endpoints;
+	char *next_binding;
+	bool reconfigured;
+	char *binding;
+
+	uint8_t seed[32];
+	uint64_t draws;
+
+	struct metadata endpoints; /* explicit and discovered */
+	bool discovered;
+	bool metadata_doubted;
+	enum metadata_document document;
+	uint64_t metadata_expires_boot;
+	uint64_t metadata_retry_boot;
+	enum task metadata_for;
+
+	struct record record;
+	bool dirty;
+	unsigned store_attempts;
+	uint64_t store_boot;
+	bool intent_stored; /* the record on disk says that a refresh may have left */
+
+	struct held held;
+	struct held incoming; /* received, not yet stored */
+	uint64_t refresh_boot;
+	unsigned refresh_attempts;
+	bool maybe_spent; /* the refresh token may have been used by a reply that never came */
+
+	uint64_t login_boot; /* USEC_NEVER where none is wanted */
+	unsigned login_attempts;
+	bool renewing; /* the login is by ourselves, after an expired code */
+	struct secret *verifier;
+
+	bool approval_stored;
+	unsigned poll_failures;
+	uint64_t poll_boot;
+	uint64_t approval_expires_boot;
+
+	bool revoke_wanted;
+	bool forgetting; /* the record to be stored is the one without the grant */
+	uint64_t not_before_boot;
+
+	enum grant_act act;
+	enum task task;
+	uint32_t serial;
+	uint64_t deadline;
+
+	enum grant_state state;
+	uint64_t since_wall;
+	struct fault fault;
+	uint64_t fault_since_wall;
+	unsigned fault_attempts;
+	struct fault fault_beneath; /* shown before a store failed */
+	struct grant_outcome outcomes[_GRANT_END_MAX];
+	struct now seen; /* of the last input */
+};
+
+/* grant-tools.c: what all parts use */
+
+/* Fill @ret with randomness drawn from the seed. 0, -ENOMEM. */
+int grant_draw(struct grant *g, uint8_t ret[32]);
+/* A random part of @span; 0 when no randomness is to be had, which only makes peers agree. */
+uint64_t grant_jitter(struct grant *g, uint64_t span);
+/* first × 2^attempts up to @max, and up to a fifth of it more. */
+uint64_t grant_backoff(struct grant *g, unsigned attempts, uint64_t first, uint64_t max);
+/* The only writer of what is wanted: a new serial for each wish. */
+void grant_wish(struct grant *g, enum grant_act act, enum task task);
+/* All is well. */
+void grant_clear_fault(struct grant *g);
+/* Show @f; the same kind again counts as another attempt. */
+void grant_set_fault(struct grant *g, const struct fault *f, struct now now);
+/* An approval, refresh or revocation has ended, well where @f is NULL. */
+void grant_conclude(struct grant *g, enum grant_end end, const struct fault *f);
+/* The same for everything that may be waited for. */
+void grant_conclude_all(struct grant *g, const struct fault *f);
+/* A fault that stays true across a restart: the end of an approval or of the grant. */
+void grant_record_fault(struct grant *g, const struct fault *f, struct now now);
+/* Nothing is sent for @retry_after (0: not told), also across a restart. */
+void grant_obey_retry_after(struct grant *g, uint64_t retry_after, struct now now);
+/* Has @boot_usec come? Else the deadline is brought forward to it. */
+bool grant_due(struct grant *g, uint64_t boot_usec, struct now now);
+/* Memory is short. */
+void grant_fail_internal(struct grant *g, struct now now);
+
+/* grant-token.c: the token held, its refresh and its end */
+
+void grant_held_done(struct held *h);
+/* A grant in the record that was given for another provider, client or scopes is not ours to use.
+ */
+bool grant_have(const struct grant *g);
+bool grant_can_refresh(const struct grant *g);
+/* The first required scope that is not among @granted, NULL for none. */
+const char *grant_missing_scope(const struct grant *g, const struct names *granted);
+uint64_t grant_held_remaining(const struct held *h, struct now now);
+/* Alive for a while yet, and its scope in order. */
+bool grant_usable(const struct grant *g, struct now now);
+/* What was received is on disk: from here on it may be read. */
+void grant_adopt(struct grant *g, struct now now);
+void grant_refresh_failed(struct grant *g, const struct verdict *v, struct now now);
+/* Make @t the grant to be stored, and keep a copy to be read once it is. */
+int grant_take_token(struct grant *g, struct token *t, bool approved, struct now now);
+/* Erase the grant, as an operator asked. */
+void grant_give_up(struct grant *g, struct now now);
+void grant_revoke_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
+/* An access token that can't be refreshed has died. */
+bool grant_end_unrefreshable(struct grant *g, struct now now);
+/* Wake up when the token stops being usable and when it dies, so that nobody is told otherwise. */
+void grant_watch_usability(struct grant *g, struct now now);
+/* Take up the grant of the record, where it is for this setup. */
+void grant_resume_grant(struct grant *g, struct now now);
+/* Go on with the token held under other margins and required scopes. */
+void grant_review_token(struct grant *g, struct now now);
+/* The wall clock was set: persisted times follow the boot clock, a doubted age is told anew. */
+void grant_follow_clock(struct grant *g, struct now now);
+
+/* grant-approval.c: a person approves (RFC 8628) */
+
+void grant_drop_approval(struct grant *g);
+/* Ask for a code at @boot_usec; @renewing: by ourselves, after one that expired. */
+void grant_want_login(struct grant *g, uint64_t boot_usec, bool renewing);
+void grant_expire_approval(struct grant *g, struct now now);
+/* Polls wait for @pause after the reply that came now; the last one is due when the code expires,
+ * but not before the interval is over. */
+void grant_schedule_poll(struct grant *g, uint64_t pause, struct now now);
+/* The latest moment of the last poll. */
+uint64_t grant_approval_end(const struct grant *g);
+void grant_login_failed(struct grant *g, const struct verdict *v, struct now now);
+void grant_poll_failed(struct grant *g, const struct verdict *v, struct now now);
+void grant_device_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
+/* Take the token that ends an approval; @t is emptied when it is taken. 0, -ENOMEM. */
+int grant_take_approved(struct grant *g, struct token *t, struct now now);
+/* A fresh PKCE verifier for the next device authorization. 0, -ENOMEM. */
+int grant_prepare_verifier(struct grant *g);
+/* Ask for a code again where the client was refused before. */
+void grant_retry_login(struct grant *g, struct now now);
+/* Without a grant an approval starts by itself, but not where a person has denied it, and not more
+ * often than codes are renewed. */
+void grant_resume_login(struct grant *g, struct now now);
+
+/* grant-discovery.c: where the provider is reached (RFC 8414) */
+
+/* The address @task goes to, NULL where it is not known. */
+const char *grant_endpoint(const struct grant *g, enum task task);
+/* Must the metadata be asked for before @task? */
+bool grant_metadata_wanted(const struct grant *g, enum task task, struct now now);
+void grant_metadata_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
+
+/* grant.c */
+
+/* @task came to nothing: what follows is decided where the task is at home. */
+void grant_fail_task(struct grant *g, enum task task, const struct verdict *v, struct now now);

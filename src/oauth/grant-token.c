@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The token held: RFC 6749 §6 (refresh), RFC 7009 (revocation). */
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "oauth/grant-state.h"
+
+/* A token is not handed out as usable in the last moments of its life. */
+#define USABLE_SKEW (30 * USEC_PER_S)
+/* A wall clock this far before the moment a token was received can't be trusted to age it. */
+#define CLOCK_DOUBT (5 * USEC_PER_MIN)
+/* A wall clock that moved this much against the boot clock was set. */
+#define CLOCK_STEP (1 * USEC_PER_S)
+/* However short the lives of a provider's tokens, it is not asked for them more often than this. */
+#define REFRESH_SPACING (2 * USEC_PER_S)
+
+void grant_held_done(struct held *h)
+{
+	token_done(&h->token);
+	*h = (struct held){.present = false};
+}
+
+bool grant_have(const struct grant *g)
+{
+	return g->record.grant.present && text_equal(g->record.grant.binding, g->binding);
+}
+
+bool grant_can_refresh(const struct grant *g)
+{
+	return grant_have(g) && g->record.grant.token.refresh_token;
+}
+
+const char *grant_missing_scope(const struct grant *g, const struct names *granted)
+{
+	for (size_t i = 0; i < g->setup.required_scopes.n; i++)
+		if (!names_have(granted, g->setup.required_scopes.items[i]))
+			return g->setup.required_scopes.items[i];
+	return NULL;
+}
+
+uint64_t grant_held_remaining(const struct held *h, struct now now)
+{
+	return h->present ? usec_sub(h->expires_boot, now.boot_usec) : 0;
+}
+
+/* Less than the full skew for short lives, so that a minute's token serves at all. */
+static uint64_t held_skew(const struct held *h)
+{
+	uint64_t quarter = h->lifetime_usec / 4;
+
+	return quarter < USABLE_SKEW ? quarter : USABLE_SKEW;
+}
+
+bool grant_usable(const struct grant *g, struct now now)
+{
+	return grant_held_remaining(&g->held, now) > held_skew(&g->held) &&
+		!grant_missing_scope(g, &g->held.token.scopes);
+}
+
+/* How long ago the token held was received. */
+static uint64_t held_age(const struct held *h, struct now now)
+{
+	return usec_sub(h->lifetime_usec, grant_held_remaining(h, now));
+}
+
+/* When to refresh: the margin (at most a fifth of the life) and up to half of it before the end, or
+ * when the keep-alive is due. */
+static void schedule_refresh(struct grant *g, struct now now)
+{
+	uint64_t left = grant_held_remaining(&g->held, now), margin = g->setup.margin_usec;
+	uint64_t age = held_age(&g->held, now), in;
+
+	if (!grant_can_refresh(g)) {
+		g->refresh_boot = USEC_NEVER;
+		return;
+	}
+	if (margin > g->held.lifetime_usec / 5)
+		margin = g->held.lifetime_usec / 5;
+	in = usec_sub(left, usec_add(margin, grant_jitter(g, margin / 2)));
+	if (g->setup.keepalive_usec > 0 && usec_sub(g->setup.keepalive_usec, age) < in)
+		in = usec_sub(g->setup.keepalive_usec, age);
+	if (age < REFRESH_SPACING && in < REFRESH_SPACING - age)
+		in = REFRESH_SPACING - age;
+	g->refresh_boot = usec_add(now.boot_usec, in);
+}
+
+static void describe_missing_scope(struct grant *g, struct now now)
+{
+	const char *missing = grant_missing_scope(g, &g->held.token.scopes);
+	struct fault f;
+
+	if (!missing)
+		return;
+	fault_set(&f, FAULT_MISSING_SCOPE,
+		"the provider did not grant the required scope %s: allow it for this client, then log "
+		"in again",
+		missing);
+	grant_set_fault(g, &f, now);
+}
+
+/* A token with no life left is no token: ask again, later each time. */
+static void distrust_dead_token(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (!g->held.present || g->held.lifetime_usec > 0)
+		return;
+	fault_set(&f, FAULT_TRANSIENT, "the provider handed out a token that is already expired");
+	g->refresh_boot = grant_can_refresh(g)
+		? usec_add(now.boot_usec,
+			  grant_backoff(g, g->refresh_attempts++, RETRY_FIRST, RETRY_MAX))
+		: USEC_NEVER;
+	grant_set_fault(g, &f, now);
+}
+
+void grant_adopt(struct grant *g, struct now now)
+{
+	const struct fault *why;
+
+	grant_held_done(&g->held);
+	g->held = g->incoming;
+	g->incoming = (struct held){.present = false};
+	g->maybe_spent = false;
+	grant_clear_fault(g);
+	schedule_refresh(g, now);
+	if (g->held.lifetime_usec > 0)
+		g->refresh_attempts = 0;
+	distrust_dead_token(g, now);
+	describe_missing_scope(g, now);
+	why = g->fault.kind == FAULT_NONE ? NULL : &g->fault;
+	grant_conclude(g, GRANT_END_REFRESH, why);
+	if (g->held.approved)
+		grant_conclude(g, GRANT_END_APPROVAL, why);
+}
+
+/* The grant is over, by the provider's word or because nothing of it can be used any more. */
+static void end_grant(struct grant *g, const struct fault *f, struct now now)
+{
+	struct record_grant *rg = &g->record.grant;
+
+	token_done(&rg->token);
+	rg->binding = mem_free(rg->binding);
+	*rg = (struct record_grant){.present = false};
+	grant_held_done(&g->held);
+	grant_held_done(&g->incoming);
+	g->refresh_boot = USEC_NEVER;
+	g->maybe_spent = false;
+	g->intent_stored = false;
+	grant_record_fault(g, f, now);
+}
+
+void grant_refresh_failed(struct grant *g, const struct verdict *v, struct now now)
+{
+	struct fault f = v->fault;
+
+	if (v->kind == REPLY_INVALID_GRANT) {
+		if (g->maybe_spent)
+			fault_set(&f, FAULT_REVOKED,
+				"the refresh token may have been used by a lost reply: log in again "
+				"(%s)",
+				v->fault.detail);
+		else
+			fault_set(&f, FAULT_REVOKED, "%s", v->fault.detail);
+		end_grant(g, &f, now);
+		grant_conclude(g, GRANT_END_REFRESH, &f);
+		return;
+	}
+	/* What is a word about an approval is none about a refresh. */
+	if (!fault_meaning(f.kind)->retried && f.kind != FAULT_MISCONFIGURED)
+		f.kind = FAULT_PROTOCOL;
+	g->maybe_spent |= v->lost;
+	if (v->kind == REPLY_MISCONFIGURED) {
+		g->refresh_boot = USEC_NEVER;
+	} else {
+		g->refresh_boot = usec_add(now.boot_usec,
+			grant_backoff(g, g->refresh_attempts++, RETRY_FIRST, RETRY_MAX));
+		grant_obey_retry_after(g, v->retry_after_usec, now);
+	}
+	grant_set_fault(g, &f, now);
+	grant_conclude(g, GRANT_END_REFRESH, &f);
+}
+
+/* What a refresh reply leaves out stays as it was (RFC 6749 §6). */
+static int complete_token(struct token *t, const struct token *before, const struct names *asked)
+{
+	const struct names *scopes = before ? &before->scopes : asked;
+	const struct json *member = NULL;
+
+	if (!t->scope_given && names_copy(scopes, &t->scopes) < 0)
+		return -ENOMEM;
+	if (!before)
+		return 0;
+	if (!t->refresh_token && before->refresh_token) {
+		t->refresh_token = secret_copy(before->refresh_token);
+		if (!t->refresh_token)
+			return -ENOMEM;
+	}
+	while (before->extra && (member = json_next(before->extra, member)))
+		if (!json_get(t->extra, json_key(member)) &&
+			json_add(t->extra, json_key(member), json_copy(member)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int grant_take_token(struct grant *g, struct token *t, bool approved, struct now now)
+{
+	struct record_grant *rg = &g->record.grant;
+	const struct token *before = approved ? NULL : &rg->token;
+	struct held incoming = {.present = true, .approved = approved};
+	char *binding = NULL;
+	bool rotated;
+
+	if (complete_token(t, before, &g->setup.scopes) < 0 || token_copy(t, &incoming.token) < 0 ||
+		!(binding = mem_strdup(g->binding))) {
+		grant_held_done(&incoming);
+		return -ENOMEM;
+	}
+	incoming.lifetime_usec =
+		t->lifetime_given ? t->lifetime_usec : g->setup.assume_lifetime_usec;
+	incoming.expires_boot = usec_add(now.boot_usec, incoming.lifetime_usec);
+	incoming.expires_wall = usec_add(now.wall_usec, incoming.lifetime_usec);
+	rotated = before && !secret_equal(before->refresh_token, t->refresh_token);
+
+	token_done(&rg->token);
+	rg->token = *t;
+	*t = (struct token){0};
+	mem_free(rg->binding);
+	rg->binding = binding;
+	rg->present = true;
+	rg->obtained_usec = now.wall_usec;
+	rg->expires_usec = incoming.expires_wall;
+	rg->refresh_sent = false;
+	/* Until a refresh has shown otherwise, a refresh token is taken to be good for one use. */
+	rg->rotates = approved || rotated;
+	if (approved)
+		rg->approved_usec = now.wall_usec;
+	grant_held_done(&g->incoming);
+	g->incoming = incoming;
+	g->record.fault = (struct fault){.kind = FAULT_NONE};
+	g->record.not_before_usec = 0;
+	g->intent_stored = false;
+	g->dirty = true;
+	return 0;
+}
+
+void grant_give_up(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	grant_drop_approval(g);
+	g->login_boot = USEC_NEVER;
+	g->revoke_wanted = false;
+	g->record.renewals = 0;
+	fault_set(&f, FAULT_NEEDS_APPROVAL, "the grant was given up by an operator");
+	end_grant(g, &f, now);
+	g->forgetting = true;
+}
+
+void grant_revoke_reply(struct grant *g, const struct exchange_reply *reply, struct now now)
+{
+	struct verdict v = {.kind = REPLY_OK};
+
+	if (reply_revocation(reply, now, &v) < 0) {
+		v.kind = REPLY_TRANSIENT;
+		fault_set(&v.fault, FAULT_INTERNAL, "out of memory");
+	}
+	if (v.kind == REPLY_OK)
+		grant_give_up(g, now);
+	else
+		grant_fail_task(g, TASK_REVOKE, &v, now);
+}
+
+bool grant_end_unrefreshable(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (!grant_have(g) || grant_can_refresh(g) || !g->held.present || g->held.doubted ||
+		grant_held_remaining(&g->held, now) > 0)
+		return false;
+	fault_set(&f, FAULT_NEEDS_APPROVAL,
+		"the access token expired and the provider gave no refresh token (many need the scope "
+		"offline_access for one)");
+	end_grant(g, &f, now);
+	return true;
+}
+
+void grant_watch_usability(struct grant *g, struct now now)
+{
+	uint64_t end = usec_sub(g->held.expires_boot, held_skew(&g->held));
+
+	if (!g->held.present)
+		return;
+	if (end <= now.boot_usec)
+		end = g->held.expires_boot;
+	if (end > now.boot_usec && end < g->deadline)
+		g->deadline = end;
+}
+
+static void describe_doubt(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (!g->held.doubted)
+		return;
+	fault_set(&f, FAULT_TRANSIENT,
+		"the clock stands before the token was received, so its age can't be told: set the "
+		"clock");
+	grant_set_fault(g, &f, now);
+}
+
+/* The token of the record, aged by the wall clock; one whose age can't be told is taken to be dead
+ * for now.
+ */
+static int load_held(struct grant *g, struct now now)
+{
+	const struct record_grant *rg = &g->record.grant;
+	uint64_t life = usec_sub(rg->expires_usec, rg->obtained_usec);
+	uint64_t left = usec_sub(rg->expires_usec, now.wall_usec);
+	struct held held = {.present = true, .lifetime_usec = life};
+
+	if (token_copy(&rg->token, &held.token) < 0)
+		return -ENOMEM;
+	if (left > life)
+		left = life;
+	held.doubted = usec_add(now.wall_usec, CLOCK_DOUBT) < rg->obtained_usec;
+	if (held.doubted)
+		left = 0;
+	held.expires_boot = usec_add(now.boot_usec, left);
+	held.expires_wall = usec_add(now.wall_usec, left);
+	grant_held_done(&g->held);
+	g->held = held;
+	return 0;
+}
+
+void grant_resume_grant(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (!grant_have(g)) {
+		grant_held_done(&g->held);
+		g->refresh_boot = USEC_NEVER;
+		if (g->record.grant.present) {
+			fault_set(&f, FAULT_NEEDS_APPROVAL,
+				"provider, client_id or scopes have changed since the grant was given: it is "
+				"kept but not used");
+			grant_set_fault(g, &f, now);
+		}
+		return;
+	}
+	if (!g->held.present && load_held(g, now) < 0)
+		grant_fail_internal(g, now);
+	g->refresh_attempts = 0;
+	schedule_refresh(g, now);
+	/* After a lost reply, the sooner the likelier a grace period still holds. */
+	if (grant_can_refresh(g) && (!g->held.present || g->maybe_spent))
+		g->refresh_boot = now.boot_usec;
+	describe_doubt(g, now);
+	describe_missing_scope(g, now);
+}
+
+void grant_review_token(struct grant *g, struct now now)
+{
+	bool due = g->refresh_boot <= now.boot_usec;
+
+	if (g->fault.kind == FAULT_MISCONFIGURED || g->fault.kind == FAULT_MISSING_SCOPE)
+		grant_clear_fault(g);
+	if (!g->held.present)
+		return;
+	if (g->refresh_boot == USEC_NEVER || (!due && g->refresh_attempts == 0))
+		schedule_refresh(g, now);
+	describe_missing_scope(g, now);
+}
+
+static void follow_held(struct held *h, struct now now)
+{
+	if (h->present)
+		h->expires_wall = usec_add(now.wall_usec, grant_held_remaining(h, now));
+}
+
+static void follow_token(struct grant *g, struct now now)
+{
+	const struct held *newest = g->incoming.present ? &g->incoming : &g->held;
+
+	if (g->held.doubted) {
+		grant_clear_fault(g);
+		grant_held_done(&g->held);
+		grant_resume_grant(g, now);
+		return;
+	}
+	follow_held(&g->held, now);
+	follow_held(&g->incoming, now);
+	if (!newest->present)
+		return;
+	g->record.grant.expires_usec = newest->expires_wall;
+	g->record.grant.obtained_usec = usec_sub(newest->expires_wall, newest->lifetime_usec);
+	g->dirty = true;
+}
+
+void grant_follow_clock(struct grant *g, struct now now)
+{
+	int64_t before = (int64_t)(g->seen.wall_usec - g->seen.boot_usec);
+	int64_t after = (int64_t)(now.wall_usec - now.boot_usec);
+	int64_t moved = after - before;
+
+	if (moved > -(int64_t)CLOCK_STEP && moved < (int64_t)CLOCK_STEP)
+		return;
+	g->seen = now;
+	if (g->record.approval.present) {
+		g->record.approval.expires_usec =
+			usec_add(now.wall_usec, usec_sub(g->approval_expires_boot, now.boot_usec));
+		g->dirty = true;
+	}
+	follow_token(g, now);
+}

@@ -1,0 +1,712 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The life of one grant: RFC 6749 (refresh), RFC 8628 (device flow), RFC 7009 (revocation), with
+ * discovery by RFC 8414.
+ *
+ * Three things may be due: an approval (login), a refresh, a revocation. step() begins the first
+ * that is, one at a time; each has its own due time on the boot clock, and a failure only moves
+ * that time. What is to be on disk goes first. The state that people see is derived, in
+ * derive_state(). */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "oauth/grant-state.h"
+
+/* A disk that is full may have room again any moment, and an unwritten token is at stake. */
+#define STORE_RETRY_FIRST (1 * USEC_PER_S)
+#define STORE_RETRY_MAX   USEC_PER_MIN
+/* However often programs ask for a longer life, the provider is not asked more often than this. */
+#define RENEW_SPACING (10 * USEC_PER_S)
+
+static const char throttled_text[] = "the provider asked to wait before the next request";
+
+static const char *const state_names[_GRANT_STATE_MAX] = {
+	[GRANT_NEEDS_APPROVAL] = "needs_approval",
+	[GRANT_AWAITING_APPROVAL] = "awaiting_approval",
+	[GRANT_STORING] = "storing",
+	[GRANT_READY] = "ready",
+	[GRANT_REFRESHING] = "refreshing",
+	[GRANT_DEGRADED] = "degraded",
+};
+
+const char *grant_state_to_string(enum grant_state state)
+{
+	return state_names[state];
+}
+
+void grant_fail_task(struct grant *g, enum task task, const struct verdict *v, struct now now)
+{
+	g->metadata_doubted |= v->kind == REPLY_PROVIDER_DOWN || v->kind == REPLY_BROKEN;
+	switch (task) {
+	case TASK_DEVICE:
+		grant_login_failed(g, v, now);
+		break;
+	case TASK_POLL:
+		grant_poll_failed(g, v, now);
+		break;
+	case TASK_REFRESH:
+		grant_refresh_failed(g, v, now);
+		break;
+	case TASK_REVOKE:
+		g->revoke_wanted = false;
+		grant_conclude(g, GRANT_END_REVOCATION, &v->fault);
+		break;
+	case TASK_METADATA:
+	case TASK_NONE:
+		break;
+	}
+}
+
+static void token_reply(
+	struct grant *g, enum task task, const struct exchange_reply *reply, struct now now)
+{
+	struct token t = {0};
+	struct verdict v = {.kind = REPLY_OK};
+	int r;
+
+	r = reply_token(reply, now, &t, &v);
+	if (r == 0 && v.kind == REPLY_OK)
+		r = task == TASK_POLL ? grant_take_approved(g, &t, now)
+				      : grant_take_token(g, &t, false, now);
+	token_done(&t);
+	if (r < 0) {
+		v.kind = REPLY_TRANSIENT;
+		v.lost = true;
+		fault_set(&v.fault, FAULT_INTERNAL, "out of memory");
+	}
+	if (v.kind != REPLY_OK)
+		grant_fail_task(g, task, &v, now);
+}
+
+static void no_endpoint(struct grant *g, enum task task, struct now now)
+{
+	struct verdict v = {.kind = REPLY_MISCONFIGURED};
+
+	if (task == TASK_REVOKE)
+		fault_set(&v.fault, FAULT_MISCONFIGURED,
+			"the provider tells no revocation endpoint: set endpoints.revocation, or run "
+			"grantctl revoke --keep %s to forget the grant here only",
+			g->setup.name);
+	else if (task == TASK_DEVICE)
+		fault_set(&v.fault, FAULT_MISCONFIGURED,
+			"the metadata of %s has no device_authorization_endpoint: the provider does not "
+			"offer the device flow there, or set endpoints.device_authorization",
+			g->setup.issuer ? g->setup.issuer : "the provider");
+	else
+		fault_set(&v.fault, FAULT_MISCONFIGURED,
+			"the metadata of %s has no token_endpoint: set endpoints.token",
+			g->setup.issuer ? g->setup.issuer : "the provider");
+	grant_fail_task(g, task, &v, now);
+}
+
+/* Begin @task: first the metadata it needs and the intent on disk, then its request. */
+static void begin(struct grant *g, enum task task, struct now now)
+{
+	if (grant_metadata_wanted(g, task, now)) {
+		g->metadata_for = task;
+		grant_wish(g, GRANT_SEND, TASK_METADATA);
+	} else if (!grant_endpoint(g, task)) {
+		no_endpoint(g, task, now);
+	} else if (task == TASK_REFRESH && g->record.grant.rotates && !g->intent_stored) {
+		g->record.grant.refresh_sent = true;
+		g->intent_stored = true;
+		g->dirty = true;
+	} else if (task == TASK_DEVICE && grant_prepare_verifier(g) < 0) {
+		struct verdict v = {.kind = REPLY_TRANSIENT};
+
+		fault_set(&v.fault, FAULT_INTERNAL, "out of memory");
+		grant_fail_task(g, task, &v, now);
+	} else {
+		grant_wish(g, GRANT_SEND, task);
+	}
+}
+
+/* Begin from the record, at start and when the configuration has changed. */
+static void resume(struct grant *g, struct now now)
+{
+	grant_clear_fault(g);
+	if (g->record.approval.present && !text_equal(g->record.approval.binding, g->binding))
+		grant_drop_approval(g);
+	grant_resume_grant(g, now);
+	grant_resume_login(g, now);
+}
+
+/* The grant of another provider, client or scopes: what was waited for is over, and what that
+ * provider asked for does not bind. */
+static void begin_other(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	fault_set(&f, FAULT_NEEDS_APPROVAL, "the configuration of this connection has changed");
+	grant_conclude_all(g, &f);
+	g->revoke_wanted = false;
+	g->not_before_boot = 0;
+	g->record.not_before_usec = 0;
+	resume(g, now);
+}
+
+static void apply_setup(struct grant *g, struct now now)
+{
+	bool same = text_equal(g->binding, g->next_binding);
+
+	grant_setup_done(&g->setup);
+	g->setup = g->next_setup;
+	g->next_setup = (struct grant_setup){0};
+	metadata_done(&g->endpoints);
+	g->endpoints = g->next_endpoints;
+	g->next_endpoints = (struct metadata){0};
+	mem_free(g->binding);
+	g->binding = steal(g->next_binding);
+	g->discovered = false;
+	g->document = METADATA_OAUTH;
+	g->reconfigured = false;
+	if (!same) {
+		begin_other(g, now);
+		return;
+	}
+	grant_retry_login(g, now);
+	grant_review_token(g, now);
+}
+
+/* Begin to revoke, where there is something that can be. */
+static void begin_revocation(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (grant_have(g)) {
+		begin(g, TASK_REVOKE, now);
+		return;
+	}
+	g->revoke_wanted = false;
+	if (!g->record.grant.present) {
+		grant_give_up(g, now);
+		return;
+	}
+	fault_set(&f, FAULT_MISCONFIGURED,
+		"the grant is of another provider, client_id or scopes than configured now: nothing was "
+		"revoked; grantctl revoke --keep %s forgets it here only",
+		g->setup.name);
+	grant_conclude(g, GRANT_END_REVOCATION, &f);
+}
+
+/* Wake up at the end of a code, whatever else is waited for. */
+static bool approval_over(struct grant *g, struct now now)
+{
+	uint64_t end = grant_approval_end(g);
+
+	if (!g->record.approval.present)
+		return false;
+	if (now.boot_usec >= end)
+		return true;
+	if (end < g->deadline)
+		g->deadline = end;
+	return false;
+}
+
+/* Do the first thing that is due. Returns true where that may have made another thing due. */
+static bool step(struct grant *g, struct now now)
+{
+	g->deadline = USEC_NEVER;
+	if (approval_over(g, now)) {
+		grant_expire_approval(g, now);
+	} else if (g->dirty) {
+		if (now.boot_usec < g->store_boot) {
+			if (g->store_boot < g->deadline)
+				g->deadline = g->store_boot;
+			return false;
+		}
+		g->dirty = false;
+		g->record.generation++;
+		grant_wish(g, GRANT_STORE, TASK_NONE);
+	} else if (g->reconfigured) {
+		apply_setup(g, now);
+	} else if (g->revoke_wanted) {
+		begin_revocation(g, now);
+	} else if (g->record.approval.present && grant_due(g, g->poll_boot, now)) {
+		begin(g, TASK_POLL, now);
+	} else if (grant_can_refresh(g) && grant_due(g, g->refresh_boot, now)) {
+		begin(g, TASK_REFRESH, now);
+	} else if (!g->record.approval.present && grant_due(g, g->login_boot, now)) {
+		begin(g, TASK_DEVICE, now);
+	} else {
+		return grant_end_unrefreshable(g, now);
+	}
+	return true;
+}
+
+static bool first_token_unstored(const struct grant *g)
+{
+	return g->incoming.present && !g->held.present;
+}
+
+static bool refreshing(const struct grant *g)
+{
+	return g->incoming.present || g->task == TASK_REFRESH ||
+		(g->task == TASK_METADATA && g->metadata_for == TASK_REFRESH);
+}
+
+static bool healthy(const struct grant *g, struct now now)
+{
+	bool given_up = grant_can_refresh(g) && g->refresh_boot == USEC_NEVER;
+
+	return grant_usable(g, now) && g->refresh_attempts == 0 && g->store_attempts == 0 &&
+		!given_up;
+}
+
+static enum grant_state derive_state(const struct grant *g, struct now now)
+{
+	const struct record_approval *approval = &g->record.approval;
+
+	if (first_token_unstored(g) || (approval->present && !g->approval_stored))
+		return GRANT_STORING;
+	if (approval->present)
+		return GRANT_AWAITING_APPROVAL;
+	if (!grant_have(g) || (g->held.present && grant_missing_scope(g, &g->held.token.scopes)))
+		return GRANT_NEEDS_APPROVAL;
+	if (refreshing(g) && g->refresh_attempts == 0 && g->store_attempts == 0)
+		return GRANT_REFRESHING;
+	return healthy(g, now) ? GRANT_READY : GRANT_DEGRADED;
+}
+
+/* Every input ends here. */
+static void settle(struct grant *g, struct now now)
+{
+	enum grant_state state;
+
+	while (g->act == GRANT_IDLE && step(g, now))
+		continue;
+	if (g->act == GRANT_IDLE)
+		grant_watch_usability(g, now);
+	state = derive_state(g, now);
+	if (state != g->state) {
+		g->state = state;
+		g->since_wall = now.wall_usec;
+	}
+}
+
+static void restore_deadlines(struct grant *g, struct now now)
+{
+	const struct record_approval *a = &g->record.approval;
+	uint64_t left;
+
+	if (a->present) {
+		left = usec_sub(a->expires_usec, now.wall_usec);
+		if (left > DEVICE_LIFETIME_MAX)
+			left = DEVICE_LIFETIME_MAX;
+		/* What expired before we started gets no last poll. */
+		g->approval_expires_boot = usec_add(now.boot_usec, left);
+		g->approval_stored = true;
+		g->record.approval.lost =
+			true; /* a poll may have been in flight when we were killed */
+		grant_schedule_poll(g, 0, now);
+		if (usec_add(a->expires_usec, a->device.interval_usec) < now.wall_usec)
+			g->approval_expires_boot = usec_sub(now.boot_usec, a->device.interval_usec);
+	}
+	left = usec_sub(g->record.not_before_usec, now.wall_usec);
+	if (left > 0)
+		g->not_before_boot =
+			usec_add(now.boot_usec, left < USEC_PER_DAY ? left : USEC_PER_DAY);
+	g->maybe_spent = g->record.grant.present && g->record.grant.refresh_sent;
+	g->intent_stored = g->maybe_spent;
+}
+
+static int bind_setup(
+	const struct grant_setup *setup, char **ret_binding, struct metadata *ret_endpoints)
+{
+	const char *provider = setup->issuer ? setup->issuer : setup->endpoints.token;
+	char *binding = record_binding(provider ? provider : "", setup->client.id, &setup->scopes);
+
+	if (!binding || metadata_copy(&setup->endpoints, ret_endpoints) < 0) {
+		mem_free(binding);
+		return -ENOMEM;
+	}
+	*ret_binding = binding;
+	return 0;
+}
+
+int grant_new(const struct grant_setup *setup, struct record *take_record, const uint8_t seed[32],
+	struct now now, struct grant **ret)
+{
+	_cleanup_(grant_freep) struct grant *g = mem_alloc(sizeof(*g));
+
+	if (!g || grant_setup_copy(setup, &g->setup) < 0 ||
+		bind_setup(&g->setup, &g->binding, &g->endpoints) < 0)
+		return -ENOMEM;
+	memcpy(g->seed, seed, sizeof(g->seed));
+	if (take_record) {
+		g->record = *take_record;
+		*take_record = (struct record){0};
+	}
+	g->refresh_boot = USEC_NEVER;
+	g->since_wall = now.wall_usec;
+	g->seen = now;
+	restore_deadlines(g, now);
+	resume(g, now);
+	settle(g, now);
+	*ret = steal(g);
+	return 0;
+}
+
+struct grant *grant_free(struct grant *g)
+{
+	if (!g)
+		return NULL;
+	grant_setup_done(&g->setup);
+	grant_setup_done(&g->next_setup);
+	metadata_done(&g->endpoints);
+	metadata_done(&g->next_endpoints);
+	mem_free(g->binding);
+	mem_free(g->next_binding);
+	record_done(&g->record);
+	grant_held_done(&g->held);
+	grant_held_done(&g->incoming);
+	secret_free(g->verifier);
+	return mem_free(g);
+}
+
+int grant_reconfigure(struct grant *g, const struct grant_setup *setup, struct now now)
+{
+	struct grant_setup next = {0};
+	struct metadata endpoints = {0};
+	char *binding = NULL;
+
+	if (grant_setup_copy(setup, &next) < 0 || bind_setup(setup, &binding, &endpoints) < 0) {
+		grant_setup_done(&next);
+		return -ENOMEM;
+	}
+	grant_setup_done(&g->next_setup);
+	g->next_setup = next;
+	metadata_done(&g->next_endpoints);
+	g->next_endpoints = endpoints;
+	mem_free(g->next_binding);
+	g->next_binding = binding;
+	g->reconfigured = true;
+	grant_follow_clock(g, now);
+	settle(g, now);
+	return 0;
+}
+
+struct grant_want grant_want(const struct grant *g)
+{
+	return (struct grant_want){
+		.act = g->act,
+		.serial = g->serial,
+		.deadline = g->act == GRANT_IDLE ? g->deadline : USEC_NEVER,
+	};
+}
+
+bool grant_spending(const struct grant *g)
+{
+	return g->act == GRANT_SEND && (g->task == TASK_POLL || g->task == TASK_REFRESH);
+}
+
+bool grant_unstored(const struct grant *g)
+{
+	return g->incoming.present;
+}
+
+static int build_metadata_request(const struct grant *g, struct exchange_request *ret)
+{
+	struct buf url = BUF(METADATA_URL_MAX);
+	int r;
+
+	r = metadata_url(g->setup.issuer, g->document, &url);
+	if (r == 0)
+		r = request_metadata(buf_text(&url), ret);
+	buf_done(&url);
+	return r;
+}
+
+static int build_request(
+	const struct grant *g, const struct client *client, struct exchange_request *ret)
+{
+	const struct record_approval *a = &g->record.approval;
+	const struct token *t = &g->record.grant.token;
+	const char *url = grant_endpoint(g, g->task);
+
+	switch (g->task) {
+	case TASK_METADATA:
+		return build_metadata_request(g, ret);
+	case TASK_DEVICE:
+		return request_device_authorization(url, client, &g->setup.scopes, g->verifier,
+			&g->setup.request_parameters, ret);
+	case TASK_POLL:
+		return request_device_token(url, client, a->device.device_code, a->verifier,
+			&g->setup.token_parameters, ret);
+	case TASK_REFRESH:
+		return request_refresh(
+			url, client, t->refresh_token, &g->setup.token_parameters, ret);
+	case TASK_REVOKE:
+		return request_revocation(url, client,
+			t->refresh_token ? t->refresh_token : t->access_token,
+			t->refresh_token ? "refresh_token" : "access_token", ret);
+	case TASK_NONE:
+		break;
+	}
+	return -EINVAL;
+}
+
+int grant_request(const struct grant *g, struct exchange_request *ret)
+{
+	struct client client = g->setup.client; /* borrows what it points to */
+
+	if (g->setup.auth_by_metadata && g->endpoints.secret_in_body && client.secret)
+		client.auth = CLIENT_AUTH_POST;
+	return build_request(g, &client, ret);
+}
+
+const struct record *grant_record(const struct grant *g)
+{
+	return &g->record;
+}
+
+/* Drop what is in flight. */
+static void abandon(struct grant *g)
+{
+	if (g->act != GRANT_IDLE)
+		grant_wish(g, GRANT_IDLE, TASK_NONE);
+}
+
+static bool approving(const struct grant *g)
+{
+	enum task task = g->task == TASK_METADATA ? g->metadata_for : g->task;
+
+	return g->act == GRANT_SEND && (task == TASK_DEVICE || task == TASK_POLL);
+}
+
+static void command_login(struct grant *g, struct now now)
+{
+	if (g->record.approval.present)
+		return;
+	g->record.renewals = 0;
+	grant_want_login(g, now.boot_usec, false);
+	if (g->not_before_boot > now.boot_usec) {
+		struct fault f;
+
+		fault_set(&f, FAULT_THROTTLED, "%s", throttled_text);
+		grant_conclude(g, GRANT_END_APPROVAL, &f);
+	}
+}
+
+static void command_cancel(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (approving(g))
+		abandon(g);
+	g->login_boot = USEC_NEVER;
+	fault_set(&f, FAULT_NEEDS_APPROVAL, "the approval was cancelled");
+	grant_drop_approval(g);
+	if (!grant_have(g))
+		grant_record_fault(g, &f, now);
+	else if (g->refresh_attempts == 0)
+		grant_clear_fault(g); /* it was about the approval */
+	grant_review_token(g, now);
+	grant_conclude(g, GRANT_END_APPROVAL, &f);
+}
+
+/* Why a refresh can't even be tried now; false where it can. */
+static bool refresh_refused(const struct grant *g, struct now now, struct fault *ret)
+{
+	if (!grant_have(g))
+		fault_set(ret, FAULT_NEEDS_APPROVAL, "there is no grant");
+	else if (!grant_can_refresh(g))
+		fault_set(ret, FAULT_NEEDS_APPROVAL, "the provider gave no refresh token");
+	else if (g->store_attempts > 0)
+		*ret = g->fault;
+	else if (g->not_before_boot > now.boot_usec)
+		fault_set(
+			ret, FAULT_THROTTLED, "the provider asked to wait before the next request");
+	else
+		return false;
+	return true;
+}
+
+static void command_refresh(struct grant *g, bool insist, struct now now)
+{
+	uint64_t age = usec_sub(g->held.lifetime_usec, grant_held_remaining(&g->held, now));
+	bool backing_off = g->refresh_boot > now.boot_usec &&
+		(g->refresh_attempts > 0 || g->refresh_boot == USEC_NEVER);
+	struct fault f;
+
+	if (refreshing(g) && g->store_attempts == 0)
+		return;
+	if (refresh_refused(g, now, &f))
+		grant_conclude(g, GRANT_END_REFRESH, &f);
+	else if (!insist && backing_off)
+		grant_conclude(g, GRANT_END_REFRESH, &g->fault);
+	else if (!insist && g->held.present && age < RENEW_SPACING)
+		grant_conclude(g, GRANT_END_REFRESH, NULL);
+	else
+		g->refresh_boot = now.boot_usec;
+}
+
+static void command_revoke(struct grant *g, bool tell, struct now now)
+{
+	if (tell) {
+		g->revoke_wanted = true;
+		return;
+	}
+	abandon(g);
+	grant_give_up(g, now);
+}
+
+void grant_command(struct grant *g, enum grant_command command, struct now now)
+{
+	grant_follow_clock(g, now);
+	switch (command) {
+	case GRANT_LOGIN:
+		command_login(g, now);
+		break;
+	case GRANT_CANCEL:
+		command_cancel(g, now);
+		break;
+	case GRANT_REFRESH:
+		command_refresh(g, true, now);
+		break;
+	case GRANT_RENEW:
+		command_refresh(g, false, now);
+		break;
+	case GRANT_REVOKE:
+		command_revoke(g, true, now);
+		break;
+	case GRANT_FORGET:
+		command_revoke(g, false, now);
+		break;
+	case _GRANT_COMMAND_MAX:
+		break;
+	}
+	settle(g, now);
+}
+
+void grant_reply(
+	struct grant *g, uint32_t serial, const struct exchange_reply *reply, struct now now)
+{
+	enum task task = g->task;
+
+	if (g->act != GRANT_SEND || serial != g->serial)
+		return;
+	grant_follow_clock(g, now);
+	g->act = GRANT_IDLE;
+	g->task = TASK_NONE;
+	switch (task) {
+	case TASK_METADATA:
+		grant_metadata_reply(g, reply, now);
+		break;
+	case TASK_DEVICE:
+		grant_device_reply(g, reply, now);
+		break;
+	case TASK_POLL:
+	case TASK_REFRESH:
+		token_reply(g, task, reply, now);
+		break;
+	case TASK_REVOKE:
+		grant_revoke_reply(g, reply, now);
+		break;
+	case TASK_NONE:
+		break;
+	}
+	settle(g, now);
+}
+
+static void store_failed(struct grant *g, const struct fault *why, struct now now)
+{
+	g->dirty = true;
+	if (g->store_attempts == 0)
+		g->fault_beneath = g->fault;
+	g->store_boot = usec_add(now.boot_usec,
+		grant_backoff(g, g->store_attempts++, STORE_RETRY_FIRST, STORE_RETRY_MAX));
+	grant_set_fault(g, why, now);
+	grant_conclude_all(g, why);
+}
+
+static void store_succeeded(struct grant *g, struct now now)
+{
+	if (g->store_attempts > 0) {
+		g->store_attempts = 0;
+		grant_clear_fault(g);
+		if (g->fault_beneath.kind != FAULT_NONE)
+			grant_set_fault(g, &g->fault_beneath, now);
+	}
+	g->approval_stored = g->record.approval.present;
+	if (g->incoming.present)
+		grant_adopt(g, now);
+	if (g->forgetting)
+		grant_conclude_all(g, NULL);
+	g->forgetting = false;
+}
+
+void grant_stored(struct grant *g, uint32_t serial, int r, const struct fault *why, struct now now)
+{
+	if (g->act != GRANT_STORE || serial != g->serial)
+		return;
+	grant_follow_clock(g, now);
+	g->act = GRANT_IDLE;
+	if (r < 0)
+		store_failed(g, why, now);
+	else
+		store_succeeded(g, now);
+	settle(g, now);
+}
+
+void grant_tick(struct grant *g, struct now now)
+{
+	grant_follow_clock(g, now);
+	settle(g, now);
+}
+
+/* The wall time of the next try of what the fault is about, 0 for none by itself. */
+static uint64_t next_try(const struct grant *g, struct now now)
+{
+	uint64_t at = g->login_boot;
+
+	if (g->store_attempts > 0)
+		at = g->store_boot;
+	else if (g->record.approval.present)
+		at = g->poll_boot;
+	else if (grant_have(g))
+		at = g->refresh_boot;
+	if (at == USEC_NEVER || g->fault.kind == FAULT_NONE)
+		return 0;
+	if (at < g->not_before_boot && g->store_attempts == 0)
+		at = g->not_before_boot;
+	return usec_add(now.wall_usec, usec_sub(at, now.boot_usec));
+}
+
+void grant_view(const struct grant *g, struct now now, struct grant_view *ret)
+{
+	const struct record_approval *a = &g->record.approval;
+	bool shown = a->present && g->approval_stored;
+	bool scheduled = g->held.present && g->refresh_boot != USEC_NEVER;
+
+	*ret = (struct grant_view){
+		.state = g->state,
+		.usable = grant_usable(g, now),
+		.since_usec = g->since_wall,
+		.approval = shown ? &a->device : NULL,
+		.approval_expires_usec = shown ? a->expires_usec : 0,
+		.scopes = g->held.present ? &g->held.token.scopes : &g->setup.scopes,
+		.token_expires_usec = g->held.present ? g->held.expires_wall : 0,
+		.refresh_usec = scheduled
+			? usec_add(now.wall_usec, usec_sub(g->refresh_boot, now.boot_usec))
+			: 0,
+		.fault = &g->fault,
+		.fault_since_usec = g->fault_since_wall,
+		.fault_attempts = g->fault_attempts,
+		.fault_retry_usec = next_try(g, now),
+		.outcomes = g->outcomes,
+	};
+}
+
+const struct token *grant_token(const struct grant *g, struct now now, uint64_t *ret_remaining_usec)
+{
+	uint64_t remaining = grant_held_remaining(&g->held, now);
+
+	if (remaining == 0 || grant_missing_scope(g, &g->held.token.scopes))
+		return NULL;
+	*ret_remaining_usec = remaining;
+	return &g->held.token;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The requests we send: RFC 6749 §2.3.1 (client authentication) and §6 (refresh), RFC 7009
+ * (revocation), RFC 7636 (PKCE), RFC 8628 (device authorization). */
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "oauth/request.h"
+
+/* Never reached: the longest reply (a token) and the longest configuration file (parameters), each
+ * byte percent-encoded, are less. */
+#define REQUEST_BODY_MAX (4u * 1024 * 1024)
+
+static const char *const client_auths[_CLIENT_AUTH_MAX] = {
+	[CLIENT_AUTH_NONE] = "none",
+	[CLIENT_AUTH_BASIC] = "client_secret_basic",
+	[CLIENT_AUTH_BASIC_RAW] = "client_secret_basic_raw",
+	[CLIENT_AUTH_POST] = "client_secret_post",
+};
+
+const char *client_auth_to_string(enum client_auth auth)
+{
+	return client_auths[auth];
+}
+
+int client_auth_from_string(const char *text, enum client_auth *ret)
+{
+	for (unsigned i = 0; i < ELEMENTS(client_auths); i++)
+		if (text_equal(client_auths[i], text)) {
+			*ret = (enum client_auth)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+int client_copy(const struct client *from, struct client *ret)
+{
+	struct client copy = {.auth = from->auth};
+
+	copy.id = mem_strdup(from->id);
+	copy.secret = secret_copy(from->secret);
+	if ((from->id && !copy.id) || (from->secret && !copy.secret)) {
+		client_done(&copy);
+		return -ENOMEM;
+	}
+	*ret = copy;
+	return 0;
+}
+
+void client_done(struct client *c)
+{
+	c->id = mem_free(c->id);
+	c->secret = secret_free(c->secret);
+}
+
+/* --- PKCE --- */
+
+int pkce_verifier(const uint8_t random[32], struct secret **ret_verifier)
+{
+	_cleanup_(buf_done) struct buf text = BUF(43); /* 32 bytes in base64url */
+	struct secret *verifier;
+
+	if (text_add_base64url(&text, random, 32) < 0)
+		return -ENOMEM;
+	verifier = secret_new(text.data, text.len);
+	if (!verifier)
+		return -ENOMEM;
+	*ret_verifier = verifier;
+	return 0;
+}
+
+int pkce_challenge(const struct secret *verifier, struct buf *ret)
+{
+	uint8_t digest[32];
+
+	if (EVP_Digest(secret_expose(verifier), secret_len(verifier), digest, NULL, EVP_sha256(),
+		    NULL) != 1)
+		return -ENOMEM; /* nothing else can fail it */
+	return text_add_base64url(ret, digest, sizeof(digest));
+}
+
+/* --- forms --- */
+
+static void form_add(struct buf *form, const char *name, const char *value, size_t len)
+{
+	if (form->len > 0)
+		(void)buf_add_char(form, '&'); /* failures stick, form_send() reads them */
+	(void)text_add_form(form, name, strlen(name));
+	(void)buf_add_char(form, '=');
+	(void)text_add_form(form, value, len);
+}
+
+static void form_add_text(struct buf *form, const char *name, const char *value)
+{
+	if (value)
+		form_add(form, name, value, strlen(value));
+}
+
+static void form_add_secret(struct buf *form, const char *name, const struct secret *value)
+{
+	if (value)
+		form_add(form, name, secret_expose(value), secret_len(value));
+}
+
+static void form_add_params(struct buf *form, const struct params *params)
+{
+	for (size_t i = 0; i < params->n; i++)
+		form_add_text(form, params->items[i].name, params->items[i].value);
+}
+
+static int form_add_scopes(struct buf *form, const struct names *scopes)
+{
+	_cleanup_(mem_freep) char *joined = NULL;
+
+	if (scopes->n == 0)
+		return 0;
+	joined = names_join(scopes, " ");
+	if (!joined)
+		return -ENOMEM;
+	form_add_text(form, "scope", joined);
+	return 0;
+}
+
+static int form_add_challenge(struct buf *form, const struct secret *verifier)
+{
+	_cleanup_(buf_done) struct buf challenge = BUF(43);
+
+	if (pkce_challenge(verifier, &challenge) < 0)
+		return -ENOMEM;
+	form_add_text(form, "code_challenge", buf_text(&challenge));
+	form_add_text(form, "code_challenge_method", "S256");
+	return 0;
+}
+
+/* --- client authentication --- */
+
+static bool client_has_header(const struct client *client)
+{
+	return client->auth == CLIENT_AUTH_BASIC || client->auth == CLIENT_AUTH_BASIC_RAW;
+}
+
+/* What of the client goes into the body. With a header its id is left out, unless @id_always: RFC
+ * 6749 §3.2.1 asks for it only from clients that do not authenticate, and some providers refuse it
+ * twice. */
+static void form_add_client(struct buf *form, const struct client *client, bool id_always)
+{
+	if (id_always || !client_has_header(client))
+		form_add_text(form, "client_id", client->id);
+	if (client->auth == CLIENT_AUTH_POST)
+		form_add_secret(form, "client_secret", client->secret);
+}
+
+/* One half of what Basic encodes. */
+static int add_credential(
+	struct buf *pair, const struct client *client, const char *text, size_t len)
+{
+	if (client->auth == CLIENT_AUTH_BASIC_RAW)
+		return buf_add(pair, text, len);
+	return text_add_form(pair, text, len);
+}
+
+static int client_authorization(const struct client *client, struct secret **ret)
+{
+	_cleanup_(buf_done) struct buf pair = BUF(REQUEST_BODY_MAX);
+	_cleanup_(buf_done) struct buf header = BUF(2 * REQUEST_BODY_MAX);
+
+	(void)add_credential(&pair, client, client->id, strlen(client->id)); /* failures stick */
+	(void)buf_add_char(&pair, ':');
+	if (add_credential(
+		    &pair, client, secret_expose(client->secret), secret_len(client->secret)) < 0)
+		return -ENOMEM;
+	(void)buf_add_text(&header, "Basic "); /* failures stick */
+	if (text_add_base64(&header, pair.data, pair.len) < 0)
+		return -ENOMEM;
+	*ret = secret_new(header.data, header.len);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Make the POST of @form to @url. */
+static int form_send(const struct buf *form, const char *url, const struct client *client,
+	bool once, struct exchange_request *ret)
+{
+	_cleanup_(exchange_request_done) struct exchange_request request = {
+		.method = EXCHANGE_POST,
+		.once = once,
+	};
+
+	if (form->error)
+		return -ENOMEM;
+	request.url = mem_strdup(url);
+	request.body = secret_new(buf_text(form), form->len);
+	if (!request.url || !request.body)
+		return -ENOMEM;
+	if (client_has_header(client) && client_authorization(client, &request.authorization) < 0)
+		return -ENOMEM;
+	*ret = request;
+	request = (struct exchange_request){.method = EXCHANGE_POST};
+	return 0;
+}
+
+/* --- requests --- */
+
+int request_metadata(const char *url, struct exchange_request *ret)
+{
+	char *copy = mem_strdup(url);
+
+	if (!copy)
+		return -ENOMEM;
+	*ret = (struct exchange_request){.method = EXCHANGE_GET, .url = copy};
+	return 0;
+}
+
+int request_device_authorization(const char *url, const struct client *client,
+	const struct names *scopes, const struct secret *verifier, const struct params *parameters,
+	struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+
+	form_add_client(&form, client, true);
+	if (form_add_scopes(&form, scopes) < 0 || form_add_challenge(&form, verifier) < 0)
+		return -ENOMEM;
+	form_add_params(&form, parameters);
+	return form_send(&form, url, client, false, ret);
+}
+
+int request_device_token(const char *url, const struct client *client,
+	const struct secret *device_code, const struct secret *verifier,
+	const struct params *parameters, struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+
+	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+	form_add_secret(&form, "device_code", device_code);
+	form_add_secret(&form, "code_verifier", verifier);
+	form_add_client(&form, client, false);
+	form_add_params(&form, parameters);
+	return form_send(&form, url, client, true, ret);
+}
+
+int request_refresh(const char *url, const struct client *client,
+	const struct secret *refresh_token, const struct params *parameters,
+	struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+
+	form_add_text(&form, "grant_type", "refresh_token");
+	form_add_secret(&form, "refresh_token", refresh_token);
+	form_add_client(&form, client, false);
+	form_add_params(&form, parameters);
+	return form_send(&form, url, client, true, ret);
+}
+
+int request_revocation(const char *url, const struct client *client, const struct secret *token,
+	const char *hint, struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+
+	form_add_secret(&form, "token", token);
+	form_add_text(&form, "token_type_hint", hint);
+	form_add_client(&form, client, false);
+	return form_send(&form, url, client, false, ret);
+}

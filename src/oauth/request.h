@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/exchange.h"
+#include "base/names.h"
+#include "base/secret.h"
+
+/* Builders of the requests we send. Each fills *ret (which must be empty), and returns 0 or -ENOMEM
+ * with *ret empty. Bodies are application/x-www-form-urlencoded; a parameter whose value is NULL is
+ * left out. */
+
+enum client_auth {
+	CLIENT_AUTH_NONE,      /* public client: client_id in the body */
+	CLIENT_AUTH_BASIC,     /* RFC 6749 §2.3.1, id and secret form-encoded first */
+	CLIENT_AUTH_BASIC_RAW, /* the same without the form encoding, for servers that do not decode
+	                        */
+	CLIENT_AUTH_POST,      /* client_id and client_secret in the body */
+	_CLIENT_AUTH_MAX,
+};
+
+const char *client_auth_to_string(enum client_auth auth); /* "client_secret_basic" … */
+int client_auth_from_string(const char *text, enum client_auth *ret); /* 0, -EINVAL */
+
+/* A client registration. */
+struct client {
+	char *id;
+	struct secret *secret; /* NULL for a public client */
+	enum client_auth auth;
+};
+
+int client_copy(const struct client *from, struct client *ret); /* 0, -ENOMEM; *ret must be empty */
+void client_done(struct client *c);
+
+/* A PKCE pair (RFC 7636 §4): *ret_verifier is @random (32 bytes) in base64url. 0, -ENOMEM. */
+int pkce_verifier(const uint8_t random[32], struct secret **ret_verifier);
+/* The S256 challenge of @verifier appended to @ret. 0, -ENOMEM. */
+int pkce_challenge(const struct secret *verifier, struct buf *ret);
+
+/* GET of a metadata document. */
+int request_metadata(const char *url, struct exchange_request *ret);
+
+/* Device authorization request (RFC 8628 §3.1): client authentication as configured, client_id
+ * always in the body, PKCE S256 challenge of @verifier sent along, @scopes left out when empty,
+ * @parameters last. */
+int request_device_authorization(const char *url, const struct client *client,
+	const struct names *scopes, const struct secret *verifier, const struct params *parameters,
+	struct exchange_request *ret);
+
+/* Device access token request (RFC 8628 §3.4) with the PKCE verifier; marked once. */
+int request_device_token(const char *url, const struct client *client,
+	const struct secret *device_code, const struct secret *verifier,
+	const struct params *parameters, struct exchange_request *ret);
+
+/* Refresh request (RFC 6749 §6) without scope, so that what was granted stays; marked once. */
+int request_refresh(const char *url, const struct client *client,
+	const struct secret *refresh_token, const struct params *parameters,
+	struct exchange_request *ret);
+
+/* Revocation request (RFC 7009 §2.1); @hint is "refresh_token" or "access_token". */
+int request_revocation(const char *url, const struct client *client, const struct secret *token,
+	const char *hint, struct exchange_request *ret);
