@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The life of a configuration, and the effective one as YAML. */
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "config/schema.h"
+
+/* --- life --- */
+
+static void principals_done(struct principals *p)
+{
+	names_done(&p->users);
+	names_done(&p->groups);
+	names_done(&p->units);
+}
+
+static void source_done(struct source *s)
+{
+	s->name = mem_free(s->name);
+	s->literal = secret_free(s->literal);
+}
+
+static void connection_done(struct config_connection *c)
+{
+	grant_setup_done(&c->setup);
+	c->provider = mem_free(c->provider);
+	source_done(&c->client_secret);
+	principals_done(&c->allow);
+	c->ca_file = mem_free(c->ca_file);
+}
+
+struct config *config_free(struct config *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n_connections; i++)
+		connection_done(&c->connections[i]);
+	mem_free(c->connections);
+	principals_done(&c->operators);
+	source_done(&c->store_key);
+	mem_free(c->ca_file);
+	mem_free(c->proxy);
+	return mem_free(c);
+}
+
+/* --- show --- */
+
+#define INDENT 2
+
+static void show_keys(
+	struct buf *b, const struct schema_key *section, const char *base, unsigned depth);
+
+/* Single quotes keep every text that the schema lets in: it has neither controls nor line breaks.
+ */
+static void show_text(struct buf *b, const char *text)
+{
+	(void)buf_add_char(b, '\'');
+	for (const char *c = text; *c; c++)
+		(void)buf_add(b, *c == '\'' ? "''" : c, *c == '\'' ? 2 : 1);
+	(void)buf_add_char(b, '\'');
+}
+
+static void show_name(struct buf *b, const char *name, unsigned depth)
+{
+	(void)buf_printf(b, "%*s%s:", (int)depth * INDENT, "", name);
+}
+
+static void show_names(struct buf *b, const struct names *l)
+{
+	(void)buf_add_text(b, " [");
+	for (size_t i = 0; i < l->n; i++) {
+		(void)buf_add_text(b, i > 0 ? ", " : "");
+		show_text(b, l->items[i]);
+	}
+	(void)buf_add_text(b, "]\n");
+}
+
+static void show_params(struct buf *b, const struct params *l, unsigned depth)
+{
+	(void)buf_add_char(b, '\n');
+	for (size_t i = 0; i < l->n; i++) {
+		(void)buf_printf(b, "%*s", (int)depth * INDENT, "");
+		show_text(b, l->items[i].name);
+		(void)buf_add_text(b, ": ");
+		show_text(b, l->items[i].value);
+		(void)buf_add_char(b, '\n');
+	}
+}
+
+static void show_source(struct buf *b, const struct source *s)
+{
+	(void)buf_printf(b, " {%s: ", s->kind == SOURCE_FILE ? "file" : "credential");
+	show_text(b, s->name);
+	(void)buf_add_text(b, "}\n");
+}
+
+static void show_connections(
+	struct buf *b, const struct schema_key *key, const struct config *c, unsigned depth)
+{
+	(void)buf_add_char(b, '\n');
+	for (size_t i = 0; i < c->n_connections; i++) {
+		const struct config_connection *connection = &c->connections[i];
+
+		show_name(b, connection->setup.name, depth);
+		(void)buf_add_char(b, '\n');
+		show_keys(b, key, (const char *)connection, depth + 1);
+	}
+}
+
+/* Is there something to show at @at? */
+static bool is_set(const struct schema_key *key, const char *base)
+{
+	const void *at = base + key->offset;
+
+	switch (key->type) {
+	case SCHEMA_WORD:
+	case SCHEMA_BOOL:
+	case SCHEMA_DURATION:
+		return true;
+	case SCHEMA_TEXT:
+		return *(char *const *)at != NULL;
+	case SCHEMA_NAMES:
+		return ((const struct names *)at)->n > 0 || key->given > 0;
+	case SCHEMA_PARAMS:
+		return ((const struct params *)at)->n > 0;
+	case SCHEMA_SOURCE:
+		return ((const struct source *)at)->kind != SOURCE_NONE;
+	case SCHEMA_SECTION:
+		for (size_t i = 0; i < key->n_keys; i++)
+			if (is_set(&key->keys[i], at))
+				return true;
+		return false;
+	case SCHEMA_MAP:
+		return ((const struct config *)at)->n_connections > 0;
+	}
+	return false;
+}
+
+static void show_scalar(struct buf *b, const struct schema_key *key, const void *at)
+{
+	char duration[32];
+
+	(void)buf_add_char(b, ' ');
+	if (key->type == SCHEMA_WORD) {
+		(void)buf_add_text(b, key->words->word(schema_word_load(key, at)));
+	} else if (key->type == SCHEMA_BOOL) {
+		(void)buf_add_text(b, *(const bool *)at ? "true" : "false");
+	} else if (key->type == SCHEMA_DURATION) {
+		text_format_duration(duration, sizeof(duration), *(const uint64_t *)at);
+		(void)buf_add_text(b, duration);
+	} else {
+		show_text(b, *(char *const *)at);
+	}
+	(void)buf_add_char(b, '\n');
+}
+
+static void show_value(struct buf *b, const struct schema_key *key, const void *at, unsigned depth)
+{
+	switch (key->type) {
+	case SCHEMA_WORD:
+	case SCHEMA_TEXT:
+	case SCHEMA_BOOL:
+	case SCHEMA_DURATION:
+		show_scalar(b, key, at);
+		return;
+	case SCHEMA_NAMES:
+		show_names(b, at);
+		return;
+	case SCHEMA_PARAMS:
+		show_params(b, at, depth + 1);
+		return;
+	case SCHEMA_SOURCE:
+		show_source(b, at);
+		return;
+	case SCHEMA_SECTION:
+		(void)buf_add_char(b, '\n');
+		show_keys(b, key, at, depth + 1);
+		return;
+	case SCHEMA_MAP:
+		show_connections(b, key, at, depth + 1);
+		return;
+	}
+}
+
+/* A secret is never shown; what says so is a comment, so that nobody takes it for the secret. */
+static bool is_literal(const struct schema_key *key, const void *at)
+{
+	return key->type == SCHEMA_SOURCE && ((const struct source *)at)->kind == SOURCE_LITERAL;
+}
+
+static void show_keys(
+	struct buf *b, const struct schema_key *section, const char *base, unsigned depth)
+{
+	for (size_t i = 0; i < section->n_keys; i++) {
+		const struct schema_key *key = &section->keys[i];
+		const void *at = base + key->offset;
+
+		if (!is_set(key, base))
+			continue;
+		if (is_literal(key, at)) {
+			(void)buf_printf(b, "%*s# %s: in the file, not shown\n",
+				(int)depth * INDENT, "", key->name);
+			continue;
+		}
+		show_name(b, key->name, depth);
+		show_value(b, key, at, depth);
+	}
+}
+
+int config_show(const struct config *c, struct buf *ret)
+{
+	show_keys(ret, &schema_root, (const char *)c, 0);
+	return ret->error;
+}

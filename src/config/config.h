@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/names.h"
+#include "oauth/grant.h"
+
+/* grantd.yaml(5) as values. Everything follows from the one table in config/schema.c: parsing,
+ * checks, defaults, the JSON Schema, and the list the man page is held against. */
+
+/* Where a secret comes from: at most one is set. */
+enum source_kind { SOURCE_NONE, SOURCE_LITERAL, SOURCE_FILE, SOURCE_CREDENTIAL };
+
+struct source {
+	enum source_kind kind;
+	char *name; /* path, or credential name; NULL for a literal */
+	struct secret *literal;
+	unsigned line, column; /* where it stands, for the message that it can't be read */
+};
+
+/* Names of users and groups as written (or numbers), resolved by the agent. */
+struct principals {
+	struct names users;
+	struct names groups;
+	struct names units;
+	unsigned line, column;
+};
+
+struct config_connection {
+	struct grant_setup
+		setup; /* client.secret is empty until the agent has read client_secret */
+	char *provider;
+	struct source client_secret;
+	bool client_auth_given;     /* else it follows from there being a secret */
+	bool required_scopes_given; /* else they follow from scopes */
+	bool required;
+	struct principals allow;
+	char *ca_file;
+	unsigned line, column; /* of its name */
+};
+
+struct config {
+	bool ready_when_listening;
+	struct principals operators;
+	struct source store_key; /* SOURCE_NONE: made at first start beside the store */
+	char *ca_file;
+	char *proxy;
+	struct config_connection *connections; /* in the file's order */
+	size_t n_connections;
+};
+
+/* All faults of a file, each as "FILE:LINE:COLUMN: KEY: what is wrong, what is allowed".
+ * Zero-initialised is empty. */
+struct config_faults {
+	struct buf text; /* one fault a line */
+	size_t n;        /* counted also past CONFIG_FAULTS_MAX, where the text stops growing */
+};
+#define CONFIG_FAULTS_MAX 50 /* more than a person corrects in one go */
+#define CONFIG_SIZE_MAX \
+	(1024 * 1024) /* thousands of connections; bounds what the YAML parser is given */
+#define CONFIG_DEPTH_MAX       8    /* the deepest key is four levels down */
+#define CONFIG_CONNECTIONS_MAX 4096 /* one record, timer and HTTP handle each */
+
+/* Add one fault in the form above; @line and @column count from 1, 0 leaves them out, and so does
+ * NULL for @key. A want of memory sticks in faults->text.error. */
+void config_fault(struct config_faults *f, const char *file, unsigned line, unsigned column,
+	const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
+void config_faults_done(struct config_faults *f);
+
+/* Parse @len bytes of YAML 1.1; @file only names it in faults. Returns 0 with *ret; -EINVAL with at
+ * least one fault added to
+ * @faults; -ENOMEM. Aliases, anchors, tags, a second document, duplicate and unknown keys are
+ * faults. */
+int config_parse(const char *file, const char *text, size_t len, struct config **ret,
+	struct config_faults *faults);
+struct config *config_free(struct config *c);
+DEFINE_CLEANUP(struct config, config_free)
+
+/* The effective configuration as YAML, defaults included, secrets replaced by where they come from:
+ * config_parse() reads it back into the same values. Only a secret that stands in the file itself
+ * is left out, with a comment in its place, and has to be put back first. Appends to @ret; returns
+ * 0 or what buf_add() does. */
+int config_show(const struct config *c, struct buf *ret);
+
+/* The JSON Schema (draft 2020-12) of the file, as a tree; NULL when memory is short. */
+struct json *config_schema(void);
+
+/* The keys of the table as "connections.NAME.client_id" one a line with their help text after a
+ * tab, for the documentation test. Appends to @ret; returns 0 or what buf_add() does. */
+int config_keys(struct buf *ret);

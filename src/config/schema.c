@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The table of every key of grantd.yaml(5), the forms of its texts (RFC 6749 §3.3 for scopes) and
+ * the words it knows. */
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/now.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "config/schema.h"
+#include "oauth/metadata.h"
+#include "oauth/request.h"
+#include "oauth/setup.h"
+
+/* --- forms of text --- */
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static bool made_of(const char *text, const char *allowed)
+{
+	return *text != '\0' && text[strspn(text, allowed)] == '\0';
+}
+
+/* U+FFFE and U+FFFF are no characters and no YAML text can hold them but as an escape. */
+static bool has_noncharacter(const char *text)
+{
+	return strstr(text, "\xef\xbf\xbe") || strstr(text, "\xef\xbf\xbf");
+}
+
+static bool is_text(const char *text)
+{
+	char cleaned[SCHEMA_TEXT_MAX + 1];
+	size_t len = strlen(text);
+
+	if (len == 0 || len > SCHEMA_TEXT_MAX)
+		return false;
+	text_clean(cleaned, sizeof(cleaned), text, len);
+	return text_equal(cleaned, text) && !has_noncharacter(text);
+}
+
+static bool is_issuer(const char *text)
+{
+	return metadata_is_https_url(text) && !strchr(text, '?');
+}
+
+static bool is_proxy(const char *text)
+{
+	static const char *const schemes[] = {"http://", "https://", "socks5h://"};
+	char url[SCHEMA_TEXT_MAX + sizeof("https://")] = "https://";
+	size_t len;
+
+	for (size_t i = 0; i < ELEMENTS(schemes); i++) {
+		if (!text_starts(text, schemes[i]))
+			continue;
+		text += strlen(schemes[i]);
+		len = strcspn(text, "/");
+		if (len > SCHEMA_TEXT_MAX || (text[len] == '/' && text[len + 1] != '\0'))
+			return false;
+		memcpy(url + strlen("https://"), text, len);
+		return is_issuer(url);
+	}
+	return false;
+}
+
+static bool is_path(const char *text)
+{
+	return text[0] == '/' && is_text(text);
+}
+
+/* A file name below the credentials directory. */
+static bool is_credential(const char *text)
+{
+	return made_of(text, LOWER UPPER DIGITS "._-") && !made_of(text, ".");
+}
+
+static bool is_connection(const char *text)
+{
+	return made_of(text, LOWER DIGITS "-") && text[0] != '-';
+}
+
+static bool is_scope(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c > '~' || *c == '"' || *c == '\\')
+			return false;
+	return *text != '\0';
+}
+
+static bool is_unit(const char *text)
+{
+	static const char *const suffixes[] = {".service", ".scope", ".socket", ".mount", ".swap"};
+	const char *dot = strrchr(text, '.');
+
+	for (size_t i = 0; dot && dot != text && i < ELEMENTS(suffixes); i++)
+		if (text_equal(dot, suffixes[i]))
+			return made_of(text, LOWER UPPER DIGITS ":_.\\@-");
+	return false;
+}
+
+static bool is_parameter(const char *text)
+{
+	return made_of(text, LOWER UPPER DIGITS "._~-");
+}
+
+/* Controls of ASCII only: what else text_clean() replaces is left to the reader. */
+#define NO_CONTROL "[^\x01-\x1f\x7f]"
+
+const struct schema_form schema_text = {
+	.what = "one line of text without control characters",
+	.pattern = "^" NO_CONTROL "+$",
+	.max = SCHEMA_TEXT_MAX,
+	.fits = is_text,
+};
+
+static const struct schema_form issuer_form = {
+	.what = "an https:// URL without user, query and fragment",
+	.example = "https://login.example.com",
+	.pattern = "^https://[^\x01-\x20\x7f?#]+$",
+	.max = METADATA_URL_MAX,
+	.fits = is_issuer,
+};
+
+static const struct schema_form endpoint_form = {
+	.what = "an https:// URL without user and fragment",
+	.example = "https://login.example.com/token",
+	.pattern = "^https://[^\x01-\x20\x7f#]+$",
+	.max = METADATA_URL_MAX,
+	.fits = metadata_is_https_url,
+};
+
+static const struct schema_form proxy_form = {
+	.what = "an http://, https:// or socks5h:// URL of host and port only",
+	.example = "http://proxy.example.com:3128",
+	.pattern = "^(http|https|socks5h)://[^\x01-\x20\x7f/?#@]+/?$",
+	.max = METADATA_URL_MAX,
+	.fits = is_proxy,
+};
+
+static const struct schema_form path_form = {
+	.what = "an absolute path",
+	.example = "/etc/grantd/FILE",
+	.pattern = "^/" NO_CONTROL "*$",
+	.max = SCHEMA_TEXT_MAX,
+	.fits = is_path,
+};
+
+static const struct schema_form credential_form = {
+	.what = "a credential name of letters, digits, dot, _ and -, at most 255",
+	.example = "client-secret",
+	.pattern = "^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$",
+	.max = 255,
+	.fits = is_credential,
+};
+
+static const struct schema_form connection_form = {
+	.what = "a connection name of a-z, 0-9 and -, not first a -, at most 63",
+	.example = "salesforce",
+	.pattern = "^[a-z0-9][a-z0-9-]*$",
+	.max = 63,
+	.fits = is_connection,
+};
+
+static const struct schema_form scope_form = {
+	.what = "a scope without blank, control character, \" and \\",
+	.example = "offline_access",
+	.pattern = "^([!#-Z^-~]|\\[|\\])+$",
+	.max = SCHEMA_TEXT_MAX,
+	.fits = is_scope,
+};
+
+static const struct schema_form principal_form = {
+	.what = "a name or number without control characters",
+	.example = "etl",
+	.pattern = "^" NO_CONTROL "+$",
+	.max = 255,
+	.fits = is_text,
+};
+
+static const struct schema_form unit_form = {
+	.what = "a unit name that ends in .service, .scope, .socket, .mount or .swap",
+	.example = "leadjob.service",
+	.pattern = "^[A-Za-z0-9:_.\\\\@-]+\\.(service|scope|socket|mount|swap)$",
+	.max = 255,
+	.fits = is_unit,
+};
+
+/* A parameter given twice is refused by servers (RFC 6749 §3.1), so what we send is ours alone. */
+#define TOKEN_RESERVED \
+	"assertion", "client_assertion", "client_assertion_type", "client_id", "client_secret", \
+		"code", "code_verifier", "device_code", "grant_type", "redirect_uri", \
+		"refresh_token", "token", "token_type_hint"
+
+static const char *const token_reserved[] = {TOKEN_RESERVED, NULL};
+
+static const char *const request_reserved[] = {
+	TOKEN_RESERVED,
+	"code_challenge",
+	"code_challenge_method",
+	"nonce",
+	"response_type",
+	"scope",
+	"state",
+	NULL,
+};
+
+#define PARAMETER_FORM(ours) \
+	{ \
+		.what = "a parameter name of letters, digits and ._~- that grantd does not " \
+			"send itself", \
+		.example = "audience", .pattern = "^[A-Za-z0-9._~-]+$", .max = 255, \
+		.fits = is_parameter, .reserved = (ours), \
+	}
+
+static const struct schema_form request_form = PARAMETER_FORM(request_reserved);
+static const struct schema_form token_form = PARAMETER_FORM(token_reserved);
+
+bool schema_form_fits(const struct schema_form *form, const char *text)
+{
+	if (strlen(text) > form->max || !form->fits(text))
+		return false;
+	for (const char *const *r = form->reserved; r && *r; r++)
+		if (text_equal(text, *r))
+			return false;
+	return true;
+}
+
+/* --- words --- */
+
+static const char *ready_when_word(unsigned i)
+{
+	return i == 0 ? "usable" : "listening";
+}
+
+static const char *provider_word(unsigned i)
+{
+	assert(i == 0);
+	return "generic";
+}
+
+static const char *flow_word(unsigned i)
+{
+	return grant_flow_to_string((enum grant_flow)i);
+}
+
+static const char *client_auth_word(unsigned i)
+{
+	return client_auth_to_string((enum client_auth)i);
+}
+
+static const struct schema_words ready_when_words = {2, ready_when_word, SCHEMA_AS_BOOL};
+static const struct schema_words provider_words = {1, provider_word, SCHEMA_AS_TEXT};
+static const struct schema_words flow_words = {_GRANT_FLOW_MAX, flow_word, SCHEMA_AS_ENUM};
+static const struct schema_words client_auth_words = {
+	_CLIENT_AUTH_MAX, client_auth_word, SCHEMA_AS_ENUM};
+
+/* --- the table --- */
+
+#define KEYS(table) .keys = (table), .n_keys = ELEMENTS(table)
+
+static const struct schema_key source_keys[] = {
+	{
+		.name = "credential",
+		.type = SCHEMA_TEXT,
+		.form = &credential_form,
+		.offset = offsetof(struct schema_source, credential),
+		.help = "Name of a file in the credentials directory of the service "
+			"(LoadCredential= of systemd.exec(5)).",
+	},
+	{
+		.name = "file",
+		.type = SCHEMA_TEXT,
+		.form = &path_form,
+		.offset = offsetof(struct schema_source, file),
+		.help = "Path of a file that nobody but the agent can read.",
+	},
+};
+
+#define USERS(text) \
+	{ \
+		.name = "users", .type = SCHEMA_NAMES, .form = &principal_form, \
+		.offset = offsetof(struct principals, users), .help = (text), \
+	}
+#define GROUPS(text) \
+	{ \
+		.name = "groups", .type = SCHEMA_NAMES, .form = &principal_form, \
+		.offset = offsetof(struct principals, groups), .help = (text), \
+	}
+
+static const struct schema_key operators_keys[] = {
+	USERS("Users that are operators, by name or number."),
+	GROUPS("Groups whose members are operators, by name or number."),
+};
+
+static const struct schema_key allow_keys[] = {
+	USERS("Users whose programs may have tokens, by name or number."),
+	GROUPS("Groups whose members may have tokens, by name or number."),
+	{
+		.name = "units",
+		.type = SCHEMA_NAMES,
+		.form = &unit_form,
+		.offset = offsetof(struct principals, units),
+		.help = "Units of the system manager whose processes may have tokens.",
+	},
+};
+
+static const struct schema_key agent_keys[] = {
+	{
+		.name = "ready_when",
+		.type = SCHEMA_WORD,
+		.words = &ready_when_words,
+		.fallback = "usable",
+		.offset = offsetof(struct config, ready_when_listening),
+		.help = "When the service manager is told that the agent is ready: once every "
+			"required connection is usable, or once the sockets are up.",
+	},
+	{
+		.name = "operators",
+		.type = SCHEMA_SECTION,
+		.offset = offsetof(struct config, operators),
+		.line = offsetof(struct config, operators.line),
+		.column = offsetof(struct config, operators.column),
+		KEYS(operators_keys),
+		.help = "Who may log in, revoke and reload, besides root and the user the agent "
+			"runs as.",
+	},
+	{
+		.name = "store_key",
+		.type = SCHEMA_SOURCE,
+		.offset = offsetof(struct config, store_key),
+		KEYS(source_keys),
+		.help = "Where the key that seals the stored grants comes from; without it one is "
+			"made beside the store at the first start.",
+	},
+	{
+		.name = "ca_file",
+		.type = SCHEMA_TEXT,
+		.form = &path_form,
+		.offset = offsetof(struct config, ca_file),
+		.help = "PEM file of the authorities that servers are checked against, instead of "
+			"those of the system.",
+	},
+	{
+		.name = "proxy",
+		.type = SCHEMA_TEXT,
+		.form = &proxy_form,
+		.offset = offsetof(struct config, proxy),
+		.help = "Proxy that every request goes through.",
+	},
+};
+
+#define ENDPOINT(key, text) \
+	{ \
+		.name = #key, .type = SCHEMA_TEXT, .form = &endpoint_form, \
+		.offset = offsetof(struct config_connection, setup.endpoints.key), .help = (text), \
+	}
+
+static const struct schema_key endpoints_keys[] = {
+	ENDPOINT(device_authorization, "Where a device code is asked for (RFC 8628)."),
+	ENDPOINT(token, "Where tokens are asked for (RFC 6749)."),
+	ENDPOINT(revocation, "Where a token is given back (RFC 7009)."),
+	ENDPOINT(introspection, "Where a token is asked about (RFC 7662)."),
+	ENDPOINT(userinfo, "Where the approver is asked about (OpenID Connect Core 1.0)."),
+};
+
+static const struct schema_key refresh_keys[] = {
+	{
+		.name = "margin",
+		.type = SCHEMA_DURATION,
+		.fallback = "5m",
+		.max_usec = USEC_PER_DAY,
+		.offset = offsetof(struct config_connection, setup.margin_usec),
+		.help = "How long before its end a token is refreshed; at most a fifth of its "
+			"lifetime is used.",
+	},
+	{
+		.name = "keepalive",
+		.type = SCHEMA_DURATION,
+		.fallback = "20d",
+		.min_usec = USEC_PER_MIN,
+		.max_usec = 3650 * USEC_PER_DAY,
+		.zero = true,
+		.offset = offsetof(struct config_connection, setup.keepalive_usec),
+		.help = "The longest time without a refresh, for providers that end a grant that "
+			"is not used; 0s for never.",
+	},
+	{
+		.name = "assume_lifetime",
+		.type = SCHEMA_DURATION,
+		.fallback = "1h",
+		.min_usec = USEC_PER_MIN,
+		.max_usec = 3650 * USEC_PER_DAY,
+		.offset = offsetof(struct config_connection, setup.assume_lifetime_usec),
+		.help = "The lifetime of a token where the provider tells none.",
+	},
+};
+
+#define SETUP(member) offsetof(struct config_connection, setup.member)
+
+static const struct schema_key connection_keys[] = {
+	{
+		.name = "provider",
+		.type = SCHEMA_WORD,
+		.words = &provider_words,
+		.fallback = "generic",
+		.offset = offsetof(struct config_connection, provider),
+		.help = "The profile of the provider: generic is any server that keeps to the "
+			"standards.",
+	},
+	{
+		.name = "issuer",
+		.type = SCHEMA_TEXT,
+		.form = &issuer_form,
+		.offset = SETUP(issuer),
+		.help = "The issuer, whose metadata document tells the endpoints (RFC 8414, OpenID "
+			"Connect Discovery 1.0).",
+	},
+	{
+		.name = "endpoints",
+		.type = SCHEMA_SECTION,
+		KEYS(endpoints_keys),
+		.help = "The endpoints, where there is no issuer or it tells them wrong; these "
+			"win.",
+	},
+	{
+		.name = "flow",
+		.type = SCHEMA_WORD,
+		.words = &flow_words,
+		.fallback = "device",
+		.offset = SETUP(flow),
+		.help = "How the grant is given: device is a code that a person approves on "
+			"another machine (RFC 8628).",
+	},
+	{
+		.name = "client_id",
+		.type = SCHEMA_TEXT,
+		.form = &schema_text,
+		.required = true,
+		.offset = SETUP(client.id),
+		.help = "The identifier of the client registration at the provider.",
+	},
+	{
+		.name = "client_secret",
+		.type = SCHEMA_SOURCE,
+		.literal = true,
+		.offset = offsetof(struct config_connection, client_secret),
+		KEYS(source_keys),
+		.help = "The secret of the client registration, or where it comes from; the bare "
+			"text only where nobody else can read this file.",
+	},
+	{
+		.name = "client_auth",
+		.type = SCHEMA_WORD,
+		.words = &client_auth_words,
+		.offset = SETUP(client.auth),
+		.given = offsetof(struct config_connection, client_auth_given),
+		.help = "How the client proves itself (RFC 6749 section 2.3.1); default is "
+			"client_secret_basic with a client_secret, else none.",
+	},
+	{
+		.name = "scopes",
+		.type = SCHEMA_NAMES,
+		.form = &scope_form,
+		.blanks = true,
+		.offset = SETUP(scopes),
+		.help = "The scopes asked for; without them the provider chooses.",
+	},
+	{
+		.name = "required_scopes",
+		.type = SCHEMA_NAMES,
+		.form = &scope_form,
+		.blanks = true,
+		.offset = SETUP(required_scopes),
+		.given = offsetof(struct config_connection, required_scopes_given),
+		.help = "The scopes without which the grant is not usable; default is scopes "
+			"without openid, offline_access, offline and refresh_token.",
+	},
+	{
+		.name = "required",
+		.type = SCHEMA_BOOL,
+		.fallback = "true",
+		.offset = offsetof(struct config_connection, required),
+		.help = "Whether the agent is ready only when this connection is usable.",
+	},
+	{
+		.name = "allow",
+		.type = SCHEMA_SECTION,
+		.offset = offsetof(struct config_connection, allow),
+		.line = offsetof(struct config_connection, allow.line),
+		.column = offsetof(struct config_connection, allow.column),
+		KEYS(allow_keys),
+		.help = "Whose programs may have tokens, besides root and operators; any one rule "
+			"is enough.",
+	},
+	{
+		.name = "refresh",
+		.type = SCHEMA_SECTION,
+		KEYS(refresh_keys),
+		.help = "When the token is refreshed.",
+	},
+	{
+		.name = "request_parameters",
+		.type = SCHEMA_PARAMS,
+		.form = &request_form,
+		.offset = SETUP(request_parameters),
+		.help = "Parameters added to the device authorization request.",
+	},
+	{
+		.name = "token_parameters",
+		.type = SCHEMA_PARAMS,
+		.form = &token_form,
+		.offset = SETUP(token_parameters),
+		.help = "Parameters added to the token request and to each refresh.",
+	},
+	{
+		.name = "ca_file",
+		.type = SCHEMA_TEXT,
+		.form = &path_form,
+		.offset = offsetof(struct config_connection, ca_file),
+		.help = "PEM file of the authorities for this connection, instead of those of the "
+			"agent.",
+	},
+};
+
+static const struct schema_key root_keys[] = {
+	{
+		.name = "agent",
+		.type = SCHEMA_SECTION,
+		KEYS(agent_keys),
+		.help = "What concerns the agent as a whole.",
+	},
+	{
+		.name = "connections",
+		.type = SCHEMA_MAP,
+		.form = &connection_form,
+		KEYS(connection_keys),
+		.help = "The connections by name, each one client registration at one provider.",
+	},
+};
+
+const struct schema_key schema_root = {
+	.name = "",
+	.type = SCHEMA_SECTION,
+	KEYS(root_keys),
+	.help = "Configuration of grantd, see grantd.yaml(5).",
+};
+
+static_assert(ELEMENTS(connection_keys) <= SCHEMA_KEYS_MAX, "the longest section");
+
+/* --- look-ups --- */
+
+const struct schema_key *schema_find(const struct schema_key *section, const char *name)
+{
+	for (size_t i = 0; i < section->n_keys; i++)
+		if (text_equal(section->keys[i].name, name))
+			return &section->keys[i];
+	return NULL;
+}
+
+/* How many letters may be wrong: farther is another word. */
+static unsigned near_limit(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len < 3 ? 1 : len < 8 ? 2 : 3;
+}
+
+/* Keep @candidate in @ret when it is nearer to @text than what was found up to @best. */
+static void consider(const char *candidate, const char *text, unsigned *best, const char **ret)
+{
+	unsigned distance = text_distance(candidate, text, *best);
+
+	if (distance < *best) {
+		*best = distance;
+		*ret = candidate;
+	}
+}
+
+const char *schema_near_key(const struct schema_key *section, const char *text)
+{
+	unsigned best = near_limit(text) + 1;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < section->n_keys; i++)
+		consider(section->keys[i].name, text, &best, &found);
+	return found;
+}
+
+const char *schema_near_word(const struct schema_words *words, const char *text)
+{
+	unsigned best = near_limit(text) + 1;
+	const char *found = NULL;
+
+	for (unsigned i = 0; i < words->n; i++)
+		consider(words->word(i), text, &best, &found);
+	return found;
+}
+
+unsigned schema_word_load(const struct schema_key *key, const void *at)
+{
+	unsigned value = 0;
+
+	switch (key->words->storage) {
+	case SCHEMA_AS_BOOL:
+		return *(const bool *)at;
+	case SCHEMA_AS_ENUM:
+		memcpy(&value, at, sizeof(value));
+		return value;
+	case SCHEMA_AS_TEXT:
+		while (value + 1 < key->words->n &&
+			!text_equal(key->words->word(value), *(char *const *)at))
+			value++;
+		return value;
+	}
+	return 0;
+}
