@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Plays scenario files: a story of time, replies and crashes, and what must be true at each point.
+ * The format is told in tests/scenario/README. One file is one TAP line. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "subject.h"
+
+#define FILE_SIZE_MAX 65536
+
+struct world world;
+
+/* One file being played. */
+struct story {
+	const char *path;
+	char *text;
+	char *rest; /* not yet read */
+	unsigned line;
+	struct config *config;
+	struct config *config_before;
+	bool running;
+	bool failed;
+};
+
+static uint64_t random_counter;
+
+void world_random(void *data, size_t len)
+{
+	uint8_t *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)((++random_counter * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
+
+/* A process that dies here goes on to the end of the step, like a ghost: nothing of it reaches the
+ * disk any more. */
+int world_store(const void *data, size_t len, struct fault *reterr)
+{
+	enum world_death death = world.death;
+
+	world.death = DEATH_NONE;
+	world.dead |= death == DEATH_BEFORE_STORE;
+	if (world.dead || world.disk_full) {
+		fault_set(reterr, FAULT_STORAGE, "no space left");
+		return -ENOSPC;
+	}
+	buf_done(&world.disk);
+	if (buf_add(&world.disk, data, len) < 0)
+		abort();
+	world.disk_holds = true;
+	world.dead = death == DEATH_AFTER_STORE;
+	return 0;
+}
+
+#define FAIL(story, ...) \
+	do { \
+		printf("# %s:%u: ", (story)->path, (story)->line); \
+		printf(__VA_ARGS__); \
+		printf("\n"); \
+		(story)->failed = true; \
+	} while (0)
+
+/* --- reading --- */
+
+static char *next_line(struct story *s)
+{
+	char *line = s->rest, *end;
+
+	if (!line || !*line)
+		return NULL;
+	end = strchr(line, '\n');
+	if (end)
+		*end++ = '\0';
+	s->rest = end;
+	s->line++;
+	return line;
+}
+
+/* Cut the first word off *@line. */
+static char *next_word(char **line)
+{
+	char *word = *line + strspn(*line, " \t");
+	size_t n = strcspn(word, " \t");
+
+	*line = word + n;
+	if (**line)
+		*(*line)++ = '\0';
+	*line += strspn(*line, " \t");
+	return word;
+}
+
+static uint64_t duration(struct story *s, const char *text)
+{
+	uint64_t usec = 0;
+
+	if (text_parse_duration(text, &usec) < 0)
+		FAIL(s, "no duration: %s", text);
+	return usec;
+}
+
+static void read_config(struct story *s)
+{
+	struct config_faults faults = {0};
+	struct buf yaml = BUF(FILE_SIZE_MAX);
+	char *line;
+
+	while ((line = next_line(s)) && strcmp(line, "end") != 0)
+		if (buf_printf(&yaml, "%s\n", line) < 0)
+			abort();
+	config_free(s->config_before);
+	s->config_before = steal(s->config);
+	if (config_parse(s->path, buf_text(&yaml), yaml.len, &s->config, &faults) < 0)
+		FAIL(s, "the configuration is refused: %s", buf_text(&faults.text));
+	else if (s->config->connections[0].client_secret.literal)
+		s->config->connections[0].setup.client.secret =
+			secret_copy(s->config->connections[0].client_secret.literal);
+	config_faults_done(&faults);
+	buf_done(&yaml);
+}
+
+static char *read_file(const char *path);
+
+/* The steps of another file in the same folder come first, then what is left of this one. */
+static void include(struct story *s, const char *name)
+{
+	const char *slash = strrchr(s->path, '/');
+	struct buf path = BUF(4096), text = BUF(2 * FILE_SIZE_MAX);
+	char *part;
+
+	if (buf_add(&path, s->path, slash ? (size_t)(slash + 1 - s->path) : 0) < 0 ||
+		buf_add_text(&path, name) < 0)
+		abort();
+	part = read_file(buf_text(&path));
+	if (buf_printf(&text, "%s\n%s", part, s->rest ? s->rest : "") < 0)
+		abort();
+	mem_free(part);
+	mem_free(s->text);
+	s->rest = s->text = buf_steal(&text);
+	buf_done(&path);
+}
+
+/* --- time --- */
+
+static void advance(uint64_t usec)
+{
+	world.now.boot_usec += usec;
+	world.now.wall_usec += usec;
+}
+
+/* Go @usec on, firing each deadline when it comes. Stops early when a request begins and
+ * @until_request is set. */
+static void pass(uint64_t usec, bool until_request)
+{
+	uint64_t end = world.now.boot_usec + usec;
+
+	for (;;) {
+		uint64_t next = subject_deadline();
+
+		if (until_request && subject_request())
+			return;
+		if (next > end)
+			break;
+		if (next > world.now.boot_usec)
+			advance(next - world.now.boot_usec);
+		subject_fire();
+		if (subject_deadline() <= world.now.boot_usec && !subject_request()) {
+			printf("# the deadline does not move: a hot loop\n");
+			abort();
+		}
+	}
+	advance(end - world.now.boot_usec);
+}
+
+/* --- what must be true --- */
+
+/* Is `name=value` (form-encoded as it stands) a parameter of @body? A bare `name` asks for any
+ * value, `!name` for none. */
+static bool has_parameter(const char *body, const char *want)
+{
+	bool absent = want[0] == '!';
+	const char *name = want + absent;
+	size_t n = strlen(name);
+	bool found = false;
+
+	for (const char *p = body; *p && !found; p += strcspn(p, "&"), p += *p == '&') {
+		size_t len = strcspn(p, "&");
+
+		if (strchr(name, '='))
+			found = len == n && strncmp(p, name, n) == 0;
+		else
+			found = len > n && strncmp(p, name, n) == 0 && p[n] == '=';
+	}
+	return found != absent;
+}
+
+static void expect_sent(struct story *s, char *line)
+{
+	const struct exchange_request *r = subject_request();
+	const char *method = next_word(&line), *url = next_word(&line);
+	const char *body;
+
+	if (!r) {
+		FAIL(s, "no request is in flight");
+		return;
+	}
+	if (strcmp(method, r->method == EXCHANGE_POST ? "POST" : "GET") != 0 ||
+		strcmp(url, r->url) != 0)
+		FAIL(s, "in flight is %s %s", r->method == EXCHANGE_POST ? "POST" : "GET", r->url);
+	body = r->body ? secret_expose(r->body) : "";
+	while (*line) {
+		const char *want = next_word(&line);
+
+		if (strcmp(want, "once") == 0 ? !r->once : !has_parameter(body, want))
+			FAIL(s, "the request does not have %s: %s", want, body);
+	}
+}
+
+static void expect_text(struct story *s, const char *what, const char *have, const char *want)
+{
+	if (strcmp(have, want) != 0)
+		FAIL(s, "%s is %s, not %s", what, have, want);
+}
+
+static void expect_fault(struct story *s, const struct grant_view *v, char *line)
+{
+	const char *kind = next_word(&line);
+
+	expect_text(s, "fault", fault_kind_to_string(v->fault->kind), kind);
+	if (*line && !strstr(v->fault->detail, line))
+		FAIL(s, "the fault says: %s", v->fault->detail);
+}
+
+static void expect_token(struct story *s, const char *want)
+{
+	uint64_t remaining = 0;
+	const struct token *t = subject_token(&remaining);
+
+	expect_text(s, "token", t ? secret_expose(t->access_token) : "none", want);
+}
+
+static void expect_life(struct story *s, const char *want)
+{
+	uint64_t remaining = 0;
+
+	(void)subject_token(&remaining);
+	if (remaining != duration(s, want))
+		FAIL(s, "the token lives for %llu us", (unsigned long long)remaining);
+}
+
+static int read_disk(struct story *s, struct record *ret)
+{
+	struct secret *key = secret_new("0123456789abcdef0123456789abcdef", RECORD_KEY_SIZE);
+	struct record_seal seal = {.key = key, .name = s->config->connections[0].setup.name};
+	struct fault why = {.kind = FAULT_NONE};
+	int r;
+
+	memcpy(seal.machine, "a machine of its", sizeof(seal.machine));
+	r = world.disk_holds ? record_decode(world.disk.data, world.disk.len, &seal, ret, &why)
+			     : -ENOENT;
+	secret_free(key);
+	return r;
+}
+
+/* disk refresh_token VALUE | disk user_code VALUE | disk sent yes|no; `none` for absent */
+static void expect_disk(struct story *s, char *line)
+{
+	const char *what = next_word(&line), *have = "none";
+	struct record record = {0};
+
+	if (read_disk(s, &record) == 0) {
+		if (strcmp(what, "refresh_token") == 0 && record.grant.token.refresh_token)
+			have = secret_expose(record.grant.token.refresh_token);
+		else if (strcmp(what, "user_code") == 0 && record.approval.present)
+			have = record.approval.device.user_code;
+		else if (strcmp(what, "sent") == 0)
+			have = record.grant.refresh_sent ? "yes" : "no";
+		else if (strcmp(what, "fault") == 0)
+			have = fault_kind_to_string(record.fault.kind);
+	}
+	expect_text(s, what, have, line);
+	record_done(&record);
+}
+
+static void expect_retry(struct story *s, const struct grant_view *v, char *line)
+{
+	uint64_t at = v->fault_retry_usec > world.now.wall_usec
+		? v->fault_retry_usec - world.now.wall_usec
+		: 0;
+	uint64_t least = duration(s, next_word(&line)), most = duration(s, next_word(&line));
+
+	if (at < least || at > most)
+		FAIL(s, "the next try is in %llu us", (unsigned long long)at);
+}
+
+/* outcome approval|refresh|revocation KIND: how the last one ended; `pending` while none has */
+static void expect_outcome(struct story *s, const struct grant_view *v, char *line)
+{
+	static const char *const ends[_GRANT_END_MAX] = {
+		[GRANT_END_APPROVAL] = "approval",
+		[GRANT_END_REFRESH] = "refresh",
+		[GRANT_END_REVOCATION] = "revocation",
+	};
+	const char *which = next_word(&line);
+	const struct grant_outcome *o = NULL;
+
+	for (unsigned i = 0; i < _GRANT_END_MAX; i++)
+		if (strcmp(which, ends[i]) == 0)
+			o = &v->outcomes[i];
+	if (!o)
+		FAIL(s, "nothing has an end by the name %s", which);
+	else
+		expect_text(s, which,
+			o->count > 0 ? fault_kind_to_string(o->fault.kind) : "pending", line);
+}
+
+/* A line of the form `WHAT VALUE` about the view. Returns false where it is none. */
+static bool expect_view(struct story *s, const char *what, char *line)
+{
+	struct grant_view v;
+
+	subject_view(&v);
+	if (strcmp(what, "state") == 0)
+		expect_text(s, what, grant_state_to_string(v.state), line);
+	else if (strcmp(what, "usable") == 0)
+		expect_text(s, what, v.usable ? "yes" : "no", line);
+	else if (strcmp(what, "fault") == 0)
+		expect_fault(s, &v, line);
+	else if (strcmp(what, "outcome") == 0)
+		expect_outcome(s, &v, line);
+	else if (strcmp(what, "code") == 0)
+		expect_text(s, what, v.approval ? v.approval->user_code : "none", line);
+	else if (strcmp(what, "retry") == 0)
+		expect_retry(s, &v, line);
+	else
+		return false;
+	return true;
+}
+
+/* --- what happens --- */
+
+/* Take the header @name off *@line, with '~' for a blank. Returns false where another word comes
+ * first. */
+static bool take_header(char **line, const char *name, char *to, size_t size)
+{
+	if (strncmp(*line, name, strlen(name)) != 0)
+		return false;
+	(void)snprintf(to, size, "%s", next_word(line) + strlen(name));
+	for (char *p = to; *p; p++)
+		if (*p == '~')
+			*p = ' ';
+	return true;
+}
+
+/* STATUS [Header:value]... BODY, where BODY begins with the first word that holds no colon before
+ * any brace. */
+static void answer(struct story *s, char *line)
+{
+	struct exchange_reply reply = {.outcome = EXCHANGE_REPLIED, .body = BUF(EXCHANGE_BODY_MAX)};
+	uint64_t status = 0;
+
+	if (!subject_request() || text_parse_u64(next_word(&line), &status) < 0) {
+		FAIL(s, "no request is in flight, or no status");
+		return;
+	}
+	reply.status = (int)status;
+	(void)snprintf(reply.content_type, sizeof(reply.content_type), "application/json");
+	while (take_header(&line, "retry-after:", reply.retry_after, sizeof(reply.retry_after)) ||
+		take_header(&line, "cache-control:", reply.cache_control,
+			sizeof(reply.cache_control)) ||
+		take_header(&line, "content-type:", reply.content_type, sizeof(reply.content_type)))
+		continue;
+	if (buf_add_text(&reply.body, line) < 0)
+		abort();
+	subject_answer(&reply);
+	exchange_reply_done(&reply);
+}
+
+static void fail_exchange(struct story *s, enum exchange_outcome outcome, const char *text)
+{
+	struct exchange_reply reply = {.outcome = outcome, .body = BUF(EXCHANGE_BODY_MAX)};
+
+	if (!subject_request()) {
+		FAIL(s, "no request is in flight");
+		return;
+	}
+	(void)snprintf(reply.error, sizeof(reply.error), "%s", text);
+	subject_answer(&reply);
+	exchange_reply_done(&reply);
+}
+
+static void stop_subject(struct story *s)
+{
+	if (s->running)
+		subject_kill();
+	s->running = false;
+}
+
+static void reboot(struct story *s)
+{
+	stop_subject(s);
+	world.now.boot_usec = USEC_PER_MIN;
+}
+
+static void start_subject(struct story *s)
+{
+	stop_subject(s);
+	s->running = true;
+	subject_start(s->config);
+}
+
+static bool command(const char *word)
+{
+	static const char *const names[_GRANT_COMMAND_MAX] = {
+		[GRANT_LOGIN] = "login",
+		[GRANT_CANCEL] = "cancel",
+		[GRANT_REFRESH] = "refresh",
+		[GRANT_RENEW] = "renew",
+		[GRANT_REVOKE] = "revoke",
+		[GRANT_FORGET] = "forget",
+	};
+
+	for (unsigned i = 0; i < _GRANT_COMMAND_MAX; i++)
+		if (strcmp(word, names[i]) == 0) {
+			subject_command((enum grant_command)i);
+			return true;
+		}
+	return false;
+}
+
+static void set_clock(struct story *s, const char *by)
+{
+	uint64_t usec = duration(s, by + 1);
+
+	world.now.wall_usec =
+		by[0] == '-' ? world.now.wall_usec - usec : world.now.wall_usec + usec;
+	if (s->running)
+		subject_clock_set();
+}
+
+static void quiet(struct story *s, const char *span)
+{
+	if (subject_request())
+		FAIL(s, "a request is in flight already: %s", subject_request()->url);
+	pass(duration(s, span), true);
+	if (subject_request())
+		FAIL(s, "a request was sent too early: %s", subject_request()->url);
+}
+
+/* Time passes with the machine asleep: nothing fires before it is over. */
+static void suspend(struct story *s, const char *span)
+{
+	advance(duration(s, span));
+	pass(0, false);
+}
+
+static void disk(struct story *s, char *line)
+{
+	if (strcmp(line, "full") == 0)
+		world.disk_full = true;
+	else if (strcmp(line, "free") == 0)
+		world.disk_full = false;
+	else
+		expect_disk(s, line);
+}
+
+static void die(struct story *s, const char *when)
+{
+	if (strcmp(when, "before store") == 0)
+		world.death = DEATH_BEFORE_STORE;
+	else if (strcmp(when, "after store") == 0)
+		world.death = DEATH_AFTER_STORE;
+	else
+		FAIL(s, "die before store, or after store");
+}
+
+/* Steps of the world; false where @word is none. */
+static bool play_world(struct story *s, const char *word, char *line)
+{
+	if (strcmp(word, "include") == 0)
+		include(s, line);
+	else if (strcmp(word, "config") == 0)
+		read_config(s);
+	else if (strcmp(word, "start") == 0)
+		start_subject(s);
+	else if (strcmp(word, "kill") == 0)
+		stop_subject(s);
+	else if (strcmp(word, "reboot") == 0)
+		reboot(s);
+	else if (strcmp(word, "reload") == 0)
+		subject_reload(s->config);
+	else if (strcmp(word, "after") == 0 && s->running)
+		pass(duration(s, line), false);
+	else if (strcmp(word, "after") == 0)
+		advance(duration(s, line));
+	else if (strcmp(word, "quiet") == 0)
+		quiet(s, line);
+	else if (strcmp(word, "suspend") == 0)
+		suspend(s, line);
+	else if (strcmp(word, "clock") == 0)
+		set_clock(s, line);
+	else if (strcmp(word, "disk") == 0)
+		disk(s, line);
+	else if (strcmp(word, "die") == 0)
+		die(s, line);
+	else
+		return false;
+	return true;
+}
+
+static void play_line(struct story *s, char *line)
+{
+	char *word = next_word(&line);
+
+	if (!*word || *word == '#' || play_world(s, word, line))
+		return;
+	if (strcmp(word, "sent") == 0)
+		expect_sent(s, line);
+	else if (strcmp(word, "idle") == 0) {
+		if (subject_request())
+			FAIL(s, "in flight is %s", subject_request()->url);
+	} else if (strcmp(word, "reply") == 0)
+		answer(s, line);
+	else if (strcmp(word, "lost") == 0)
+		fail_exchange(s, EXCHANGE_LOST, line);
+	else if (strcmp(word, "not-sent") == 0)
+		fail_exchange(s, EXCHANGE_NOT_SENT, line);
+	else if (strcmp(word, "token") == 0)
+		expect_token(s, line);
+	else if (strcmp(word, "life") == 0)
+		expect_life(s, line);
+	else if (!expect_view(s, word, line) && !command(word))
+		FAIL(s, "no such step: %s", word);
+}
+
+static void play_lines(struct story *s)
+{
+	char *line;
+
+	while (!s->failed && (line = next_line(s))) {
+		play_line(s, line);
+		if (world.dead)
+			stop_subject(s);
+		world.dead = false;
+	}
+}
+
+static void reset_world(void)
+{
+	buf_done(&world.disk);
+	buf_done(&world.log);
+	world = (struct world){
+		/* 2026-11-23T21:30:10Z, on a machine that has been up for a day */
+		.now = {.boot_usec = USEC_PER_DAY, .wall_usec = UINT64_C(1795469410) * USEC_PER_S},
+		.disk = BUF(RECORD_SIZE_MAX),
+		.log = BUF(1024 * 1024),
+	};
+	random_counter = 0;
+}
+
+static char *read_file(const char *path)
+{
+	char *text = mem_alloc(FILE_SIZE_MAX + 1);
+	FILE *f = fopen(path, "re");
+	size_t n;
+
+	if (!text || !f)
+		abort();
+	n = fread(text, 1, FILE_SIZE_MAX, f);
+	text[n] = '\0';
+	(void)fclose(f);
+	return text;
+}
+
+/* The first line of a file is its title, as a comment. */
+static bool play(unsigned number, const char *path)
+{
+	struct story s = {.path = path, .text = read_file(path)};
+	char title[256] = "";
+
+	reset_world();
+	if (!text_starts(s.text, "# "))
+		FAIL(&s, "the first line must be a title: # ...");
+	(void)snprintf(title, sizeof(title), "%.*s", (int)strcspn(s.text + 2, "\n"), s.text + 2);
+	s.rest = s.text;
+	play_lines(&s);
+	stop_subject(&s);
+	if (strstr(buf_text(&world.log), "SECRET"))
+		FAIL(&s, "a secret was logged: %s", buf_text(&world.log));
+	config_free(s.config);
+	config_free(s.config_before);
+	mem_free(s.text);
+	printf("%s %u - %s\n", s.failed ? "not ok" : "ok", number, title);
+	return !s.failed;
+}
+
+int main(int argc, char **argv)
+{
+	bool good = argc > 1;
+
+	printf("1..%d\n", argc - 1);
+	for (int i = 1; i < argc; i++)
+		good &= play((unsigned)i, argv[i]);
+	reset_world();
+	return good ? 0 : 1;
+}
