@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The verbs of grantctl(1) and their table. Each asks the agent and prints the answer; secrets go
+ * to stdout only, past stdio, whose buffers nobody wipes. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "ctl/await.h"
+#include "ctl/client.h"
+#include "ctl/show.h"
+#include "ctl/verbs.h"
+#include "wire/wire.h"
+
+/* How often `wait` looks for an agent that is not there yet: a person does not notice, and it costs
+ * a failed connect(). */
+#define WAIT_RETRY_USEC (200 * UINT64_C(1000))
+
+static int out_of_memory(struct buf *why)
+{
+	buf_done(why);
+	(void)buf_add_text(why, "out of memory");
+	return EXIT_FAILED;
+}
+
+static int not_as_agreed(struct buf *why)
+{
+	(void)buf_add_text(why,
+		"the agent's answer is not what was asked for; install the same version of grantd "
+		"and grantctl");
+	return EXIT_FAILED;
+}
+
+int verbs_print(const struct buf *b, struct buf *why)
+{
+	const char *data = buf_text(b);
+	size_t len = b->len;
+
+	if (b->error)
+		return out_of_memory(why);
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			if (errno != EPIPE)
+				(void)buf_printf(why, "cannot write: %s", strerror(errno));
+			return EXIT_FAILED;
+		}
+		data += n;
+		len -= (size_t)n;
+	}
+	return EXIT_DONE;
+}
+
+/* Print what a formatter that returned @r made. */
+static int print_done(int r, struct buf *out, struct buf *why)
+{
+	int code;
+
+	if (r == -EBADMSG)
+		code = not_as_agreed(why);
+	else if (r < 0)
+		code = out_of_memory(why);
+	else
+		code = verbs_print(out, why);
+	buf_done(out);
+	return code;
+}
+
+static int print_json(const struct json *j, struct buf *why)
+{
+	_cleanup_(mem_freep) char *text = json_print(j, false);
+	struct buf out = BUF(WIRE_REPLY_MAX + 1);
+	int r = -ENOMEM;
+
+	if (text) {
+		(void)buf_add_text(&out, text); /* failures stick */
+		r = buf_add_char(&out, '\n');
+	}
+	return print_done(r, &out, why);
+}
+
+/* Print "NAME: what", one line. */
+static int print_word(const char *name, const char *what, struct buf *why)
+{
+	struct buf out = BUF(WIRE_REPLY_MAX);
+	int r;
+
+	r = buf_printf(&out, "%s: %s\n", name, what);
+	return print_done(r, &out, why);
+}
+
+/* Call @method on @client and await the reply, for ever where @timeout is USEC_NEVER. Takes
+ * @parameters. An error reply becomes its exit code. */
+static int call(struct client *client, enum wire_method method, const char *name,
+	struct json *take_parameters, uint64_t timeout, struct wire_reply *ret, struct buf *why)
+{
+	_cleanup_(json_freep) struct json *parameters = take_parameters;
+	int code;
+
+	code = client_send(client, method, parameters, false, why);
+	if (code == EXIT_DONE)
+		code = client_receive(client, usec_add(client_now().boot_usec, timeout), ret, why);
+	if (code == EXIT_DONE && ret->error != WIRE_OK) {
+		code = show_error(ret, method, name, client_now(), why);
+		wire_reply_done(ret);
+	}
+	return code;
+}
+
+/* Connect, and call @method about the one connection of the command line. */
+static int call_named(const struct options *o, enum wire_method method, struct wire_named *named,
+	struct wire_reply *ret, struct buf *why)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	struct json *parameters;
+	int code;
+
+	code = client_open(o->text[OPTION_RUNTIME], false, &client, why);
+	if (code != EXIT_DONE)
+		return code;
+	named->name = o->words[0];
+	parameters = wire_named_parameters(method, named);
+	if (!parameters)
+		return out_of_memory(why);
+	return call(client, method, named->name, parameters, CLIENT_REPLY_TIMEOUT_USEC, ret, why);
+}
+
+static int read_names(const struct options *o, struct names *ret, struct buf *why)
+{
+	for (size_t i = 0; i < o->n_words; i++)
+		if (names_add(ret, o->words[i], strlen(o->words[i])) < 0)
+			return out_of_memory(why);
+	return EXIT_DONE;
+}
+
+/* Connect, and send Get or Watch for @names. */
+static int ask_status(const struct options *o, enum wire_method method, const struct names *names,
+	struct client **ret, struct buf *why)
+{
+	_cleanup_(json_freep) struct json *parameters = wire_names_parameters(names);
+	_cleanup_(client_freep) struct client *client = NULL;
+	int code;
+
+	if (!parameters)
+		return out_of_memory(why);
+	code = client_open(o->text[OPTION_RUNTIME], true, &client, why);
+	if (code == EXIT_DONE)
+		code = client_send(client, method, parameters, method == WIRE_STATUS_WATCH, why);
+	if (code == EXIT_DONE)
+		*ret = steal(client);
+	return code;
+}
+
+/* Await the next status; an error reply becomes its exit code. */
+static int next_status(
+	struct client *client, uint64_t deadline, struct wire_reply *ret, struct buf *why)
+{
+	int code;
+
+	code = client_receive(client, deadline, ret, why);
+	if (code == EXIT_DONE && ret->error != WIRE_OK) {
+		code = show_error(ret, WIRE_STATUS_GET, NULL, client_now(), why);
+		wire_reply_done(ret);
+	}
+	return code;
+}
+
+static int print_status(const struct options *o, const struct json *status, struct buf *why)
+{
+	struct buf out = BUF(2 * WIRE_REPLY_MAX); /* advice may be longer than the JSON it is of */
+	int r = 0;
+
+	if (options_have(o, OPTION_JSON))
+		return status ? print_json(status, why) : not_as_agreed(why);
+	if (options_have(o, OPTION_WATCH) && isatty(STDOUT_FILENO))
+		r = buf_add_text(&out, "\033[H\033[2J"); /* home, clear */
+	if (r == 0)
+		r = show_status(status, client_now(), &out);
+	return print_done(r, &out, why);
+}
+
+/* Await one status and print it; *ret_more tells whether another one is to come. */
+static int show_next(const struct options *o, struct client *client, uint64_t deadline,
+	bool *ret_more, struct buf *why)
+{
+	struct wire_reply reply = {0};
+	int code;
+
+	code = next_status(client, deadline, &reply, why);
+	if (code == EXIT_DONE)
+		code = print_status(o, reply.parameters, why);
+	*ret_more = reply.continues;
+	wire_reply_done(&reply);
+	return code;
+}
+
+static int run_status(const struct options *o, struct buf *why)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	uint64_t deadline = usec_add(client_now().boot_usec, CLIENT_REPLY_TIMEOUT_USEC);
+	enum wire_method method =
+		options_have(o, OPTION_WATCH) ? WIRE_STATUS_WATCH : WIRE_STATUS_GET;
+	struct names names = {0};
+	bool more = true;
+	int code;
+
+	code = read_names(o, &names, why);
+	if (code == EXIT_DONE)
+		code = ask_status(o, method, &names, &client, why);
+	names_done(&names);
+	while (code == EXIT_DONE && more) {
+		code = show_next(o, client, deadline, &more, why);
+		deadline = USEC_NEVER; /* the next change may be a month away */
+	}
+	return code;
+}
+
+/* Call Login; *ret_approval tells whether there is one, which was then announced. */
+static int login_step(
+	struct client *client, const struct wire_named *named, bool *ret_approval, struct buf *why)
+{
+	uint64_t timeout = named->wait ? USEC_NEVER : CLIENT_REPLY_TIMEOUT_USEC;
+	struct buf out = BUF(WIRE_REPLY_MAX);
+	struct wire_reply reply = {0};
+	struct wire_login login;
+	const char *bad;
+	int code;
+
+	code = call(client, WIRE_LOGIN, named->name, wire_named_parameters(WIRE_LOGIN, named),
+		timeout, &reply, why);
+	if (code != EXIT_DONE)
+		return code;
+	if (wire_read_login(reply.parameters, &login, &bad) < 0)
+		code = not_as_agreed(why);
+	else if (login.approval)
+		code = print_done(
+			show_approval(named->name, login.approval, client_now(), &out), &out, why);
+	else if (!named->cancel && !login.usable) {
+		(void)buf_printf(why, "%s: not usable; see grantctl status", named->name);
+		code = EXIT_OPERATOR;
+	}
+	if (code == EXIT_DONE)
+		*ret_approval = login.approval;
+	wire_reply_done(&reply);
+	return code;
+}
+
+static int run_login(const struct options *o, struct buf *why)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	struct wire_named named = {.name = o->words[0], .cancel = options_have(o, OPTION_CANCEL)};
+	bool approval;
+	int code;
+
+	code = client_open(o->text[OPTION_RUNTIME], false, &client, why);
+	if (code == EXIT_DONE)
+		code = login_step(client, &named, &approval, why);
+	if (code != EXIT_DONE)
+		return code;
+	if (named.cancel)
+		return print_word(named.name, "no approval is pending any more", why);
+	if (!approval)
+		return print_word(named.name, "ready", why);
+	if (options_have(o, OPTION_NO_WAIT))
+		return EXIT_DONE;
+	named.wait = true;
+	while (code == EXIT_DONE && approval) /* again: the code was replaced by a new one */
+		code = login_step(client, &named, &approval, why);
+	return code == EXIT_DONE ? print_word(named.name, "ready", why) : code;
+}
+
+/* RFC 6749 appendix A.12. Anything else would break the line, or the header, that it is put in. */
+static bool is_access_token(const char *token)
+{
+	const char *c = token;
+
+	while (*c >= 0x20 && *c <= 0x7e)
+		c++;
+	return c > token && *c == '\0';
+}
+
+static int print_token(const struct options *o, const struct json *parameters, struct buf *why)
+{
+	const char *token = json_get_text(parameters, "access_token");
+	struct buf out = BUF(WIRE_REPLY_MAX);
+	int r = 0;
+
+	if (!token)
+		return not_as_agreed(why);
+	if (options_have(o, OPTION_JSON))
+		return print_json(parameters, why);
+	if (!is_access_token(token)) {
+		(void)buf_printf(why,
+			"%s: the provider's token cannot be put in a line; use --json",
+			o->words[0]);
+		return EXIT_FAILED;
+	}
+	if (options_have(o, OPTION_HEADER))
+		r = buf_add_text(&out, "Authorization: Bearer ");
+	if (r == 0)
+		r = buf_add_text(&out, token);
+	if (r == 0)
+		r = buf_add_char(&out, '\n');
+	return print_done(r, &out, why);
+}
+
+static int run_token(const struct options *o, struct buf *why)
+{
+	struct wire_named named = {.min_valid_given = options_have(o, OPTION_MIN_VALID)};
+	struct wire_reply reply = {0};
+	int code;
+
+	if (options_have(o, OPTION_JSON) && options_have(o, OPTION_HEADER)) {
+		(void)buf_add_text(why, "token takes either --json or --header");
+		return EXIT_USAGE;
+	}
+	named.min_valid_s = o->usec[OPTION_MIN_VALID] / USEC_PER_S;
+	code = call_named(o, WIRE_GET_TOKEN, &named, &reply, why);
+	if (code == EXIT_DONE)
+		code = print_token(o, reply.parameters, why);
+	wire_reply_done(&reply);
+	return code;
+}
+
+static int run_refresh(const struct options *o, struct buf *why)
+{
+	struct wire_named named = {0};
+	struct wire_reply reply = {0};
+	struct buf what = BUF(TEXT_TIME_SIZE + 100);
+	const char *expires;
+	uint64_t at;
+	int code;
+
+	code = call_named(o, WIRE_REFRESH, &named, &reply, why);
+	if (code == EXIT_DONE) {
+		expires = json_get_text(reply.parameters, "expires_at");
+		(void)buf_add_text(&what, "new token"); /* told without its end at worst */
+		if (expires && text_parse_time(expires, &at) == 0)
+			(void)buf_printf(&what, ", valid until %s", expires);
+		code = print_word(named.name, buf_text(&what), why);
+	}
+	buf_done(&what);
+	wire_reply_done(&reply);
+	return code;
+}
+
+static int run_revoke(const struct options *o, struct buf *why)
+{
+	struct wire_named named = {.keep = options_have(o, OPTION_KEEP)};
+	struct wire_reply reply = {0};
+	int code;
+
+	code = call_named(o, WIRE_REVOKE, &named, &reply, why);
+	wire_reply_done(&reply);
+	if (code != EXIT_DONE)
+		return code;
+	return print_word(named.name,
+		named.keep ? "forgotten here, still alive at the provider" : "revoked", why);
+}
+
+/* Tell once of each connection what a person must do before the wait can end. */
+static int tell_needs(const struct await *a, const struct json *status, struct names *told)
+{
+	const struct json *connections = json_get(status, "connections");
+	struct now now = client_now();
+
+	for (const struct json *c = json_next(connections, NULL); c;
+		c = json_next(connections, c)) {
+		const char *name = json_get_text(c, "name");
+		struct buf line = BUF(WIRE_REPLY_MAX);
+		int r;
+
+		if (!name || !await_lacks(a, c, now) || !show_needs_person(c) ||
+			names_have(told, name))
+			continue;
+		r = names_add(told, name, strlen(name));
+		if (r == 0)
+			r = show_advice(c, now, &line);
+		if (r == 0)
+			(void)fprintf(stderr, "grantctl: waiting for %s; %s\n", name,
+				buf_text(&line)); /* nobody may be listening */
+		buf_done(&line);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Wait on one connection to the agent. EXIT_NOT_REACHABLE: it was lost. */
+static int wait_here(const struct options *o, const struct await *a, uint64_t deadline,
+	struct names *told, struct buf *why)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	bool over = false;
+	int code;
+
+	code = ask_status(o, WIRE_STATUS_WATCH, a->names, &client, why);
+	while (code == EXIT_DONE && !over) {
+		struct wire_reply reply = {0};
+
+		code = next_status(client, deadline, &reply, why);
+		if (code == EXIT_DONE) {
+			over = await_is_over(a, reply.parameters, client_now());
+			if (!over && tell_needs(a, reply.parameters, told) < 0)
+				code = out_of_memory(why);
+		}
+		wire_reply_done(&reply);
+	}
+	return code;
+}
+
+/* Let time pass. */
+static void pause_until(uint64_t boot_usec)
+{
+	uint64_t left = usec_sub(boot_usec, client_now().boot_usec);
+
+	(void)poll(NULL, 0, (int)(left / 1000) + 1); /* an interrupted pause only ends early */
+}
+
+/* Wait over as many connections to the agent as it takes. */
+static int wait_on(const struct options *o, const struct await *a, uint64_t deadline,
+	struct names *told, struct buf *why)
+{
+	int code;
+
+	for (;;) {
+		uint64_t again;
+
+		code = wait_here(o, a, deadline, told, why);
+		again = usec_add(client_now().boot_usec, WAIT_RETRY_USEC);
+		if (code != EXIT_NOT_REACHABLE && code != EXIT_TRY_AGAIN)
+			break;
+		if (again >= deadline)
+			return EXIT_TIMED_OUT; /* with the reason of the last try */
+		pause_until(again);
+		buf_done(why);
+	}
+	if (code == EXIT_TIMED_OUT) {
+		buf_done(why);
+		(void)buf_add_text(why, "not usable within the timeout; see grantctl status");
+	}
+	return code;
+}
+
+static int run_wait(const struct options *o, struct buf *why)
+{
+	struct names names = {0}, told = {0};
+	struct await a = {.names = &names,
+		.any = options_have(o, OPTION_ANY),
+		.min_valid_usec = o->usec[OPTION_MIN_VALID]};
+	uint64_t deadline = USEC_NEVER;
+	int code;
+
+	if (options_have(o, OPTION_TIMEOUT))
+		deadline = usec_add(client_now().boot_usec, o->usec[OPTION_TIMEOUT]);
+	code = read_names(o, &names, why);
+	if (code == EXIT_DONE)
+		code = wait_on(o, &a, deadline, &told, why);
+	names_done(&names);
+	names_done(&told);
+	return code;
+}
+
+/* Run grantd at @dir/@below. Returns only where it could not be run. */
+static int exec_grantd(const char *dir, const char *below, const struct options *o)
+{
+	char path[PATH_MAX], action[sizeof("--") + sizeof("schema")];
+	char *argv[] = {path, action, NULL, NULL, NULL};
+	char config[] = "--config";
+	int n = snprintf(path, sizeof(path), "%s/%s", dir, below);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	(void)snprintf(action, sizeof(action), "--%s", o->words[0]); /* is one of the table */
+	if (options_have(o, OPTION_CONFIG)) {
+		argv[2] = config;
+		argv[3] = (char *)o->text[OPTION_CONFIG]; /* execv() does not write to it */
+	}
+	(void)execv(path, argv);
+	return -errno;
+}
+
+static int run_config(const struct options *o, struct buf *why)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int r = -ENOENT;
+
+	(void)signal(SIGPIPE, SIG_DFL); /* is inherited where ignored */
+	if (n > 0) {
+		self[n] = '\0';
+		*strrchr(self, '/') = '\0';
+		r = exec_grantd(self, "grantd", o);
+		if (r == -ENOENT)
+			r = exec_grantd(self, "../sbin/grantd", o);
+	}
+	if (r == -ENOENT)
+		r = exec_grantd(SBINDIR, "grantd", o);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)buf_printf(
+		why, "cannot run grantd beside grantctl or in %s: %s", SBINDIR, strerror(-r));
+	return EXIT_FAILED;
+}
+
+static int run_reload(const struct options *o, struct buf *why)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	struct wire_reply reply = {0};
+	int code;
+
+	code = client_open(o->text[OPTION_RUNTIME], false, &client, why);
+	if (code == EXIT_DONE)
+		code = call(
+			client, WIRE_RELOAD, NULL, NULL, CLIENT_REPLY_TIMEOUT_USEC, &reply, why);
+	wire_reply_done(&reply);
+	return code;
+}
+
+#define O OPTION_BIT
+const struct verb verbs[] = {
+	{"status", WORDS_NAMES, NULL, O(OPTION_JSON) | O(OPTION_WATCH),
+		"Show the state of all connections, or of those named.", run_status},
+	{"login", WORDS_NAME, NULL, O(OPTION_NO_WAIT) | O(OPTION_CANCEL),
+		"Start an approval or show the pending one, and wait for its end.", run_login},
+	{"token", WORDS_NAME, NULL, O(OPTION_MIN_VALID) | O(OPTION_HEADER) | O(OPTION_JSON),
+		"Print an access token.", run_token},
+	{"refresh", WORDS_NAME, NULL, 0, "Get a new access token now.", run_refresh},
+	{"revoke", WORDS_NAME, NULL, O(OPTION_KEEP),
+		"Have the provider revoke the grant, and forget it.", run_revoke},
+	{"wait", WORDS_NAMES, NULL, O(OPTION_ANY) | O(OPTION_TIMEOUT) | O(OPTION_MIN_VALID),
+		"Wait until all required connections, or those named, are usable.", run_wait},
+	{"config", WORDS_ACTION, "check|show|schema", O(OPTION_CONFIG),
+		"Check the configuration file, show what it comes to, or print its JSON Schema.",
+		run_config},
+	{"reload", WORDS_NONE, NULL, 0, "Have the agent read its configuration again.", run_reload},
+};
+#undef O
+const size_t n_verbs = ELEMENTS(verbs);
