@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* oidc-provider over TLS on 127.0.0.1, with what grantd needs of it: device flow, rotating refresh
+ * tokens, introspection, revocation, one client with a secret. Its own pages are the operator's.
+ * Usage: node server.mjs CERT KEY CLIENT_SECRET MAX_SECONDS; one JSON line when ready; ends when
+ * stdin closes. Lifetimes in seconds: ACCESS_TTL, DEVICE_TTL. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { randomBytes } from 'node:crypto';
+import Provider from 'oidc-provider';
+
+const [certFile, keyFile, clientSecret, maxSeconds] = process.argv.slice(2);
+const accessTtl = Number(process.env.ACCESS_TTL ?? 600);
+const deviceTtl = Number(process.env.DEVICE_TTL ?? 600);
+
+function configuration() {
+  return {
+    clients: [{
+      client_id: 'server:one',
+      client_secret: clientSecret,
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      response_types: [],
+      redirect_uris: [],
+    }],
+    cookies: { keys: [randomBytes(24).toString('hex')] },
+    features: {
+      deviceFlow: { enabled: true },
+      devInteractions: { enabled: true },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
+      userinfo: { enabled: true },
+    },
+    rotateRefreshToken: () => true,
+    ttl: {
+      AccessToken: accessTtl,
+      DeviceCode: deviceTtl,
+      Grant: 86400,
+      Interaction: 600,
+      RefreshToken: 86400,
+      Session: 600,
+    },
+  };
+}
+
+const server = createServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `https://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, configuration());
+  server.on('request', provider.callback());
+  process.stdout.write(`${JSON.stringify({ issuer, client_id: 'server:one' })}\n`);
+});
+
+setTimeout(() => process.exit(3), Number(maxSeconds) * 1000);
+process.stdin.on('end', () => process.exit(0));
+process.stdin.resume();
