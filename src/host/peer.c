@@ -136,7 +136,7 @@ static int peer_pidfd(int fd, pid_t pid, bool *ret_proven)
 
 void peer_read_unit(int fd, struct peer *p)
 {
-	char path[64], text[PEER_CGROUP_MAX];
+	char path[64], text[PEER_CGROUP_MAX] = "";
 	_cleanup_(fd_closep) int pidfd = -1;
 	pid_t before, after;
 	bool proven = false;

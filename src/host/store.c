@@ -554,7 +554,7 @@ static int place_read_secret(
 	const struct place *p, bool credential, struct buf *ret, struct fault *reterr)
 {
 	_cleanup_(buf_done) struct buf content = BUF(ret->max);
-	struct stat st;
+	struct stat st = {0};
 	int r;
 
 	r = place_read(p, &content, &st);
@@ -746,7 +746,7 @@ int store_secret_read(const char *path, bool credential, struct secret **ret, st
 int store_file_read(const char *path, struct buf *ret, unsigned *ret_mode, struct fault *reterr)
 {
 	const struct place p = place_at_path(path);
-	struct stat st;
+	struct stat st = {0};
 	int r;
 
 	r = place_read(&p, ret, &st);
