@@ -46,12 +46,13 @@ uint64_t grant_held_remaining(const struct held *h, struct now now)
 	return h->present ? usec_sub(h->expires_boot, now.boot_usec) : 0;
 }
 
-/* Less than the full skew for short lives, so that a minute's token serves at all. */
+/* Less than the full skew for short lives, so that a minute's token serves at all, and always less
+ * than the margin that it is refreshed with. */
 static uint64_t held_skew(const struct held *h)
 {
-	uint64_t quarter = h->lifetime_usec / 4;
+	uint64_t sixth = h->lifetime_usec / 6;
 
-	return quarter < USABLE_SKEW ? quarter : USABLE_SKEW;
+	return sixth < USABLE_SKEW ? sixth : USABLE_SKEW;
 }
 
 bool grant_usable(const struct grant *g, struct now now)
@@ -92,7 +93,7 @@ static void describe_missing_scope(struct grant *g, struct now now)
 	const char *missing = grant_missing_scope(g, &g->held.token.scopes);
 	struct fault f;
 
-	if (!missing)
+	if (!g->held.present || !missing)
 		return;
 	fault_set(&f, FAULT_MISSING_SCOPE,
 		"the provider did not grant the required scope %s: allow it for this client, then log "
@@ -350,12 +351,15 @@ void grant_resume_grant(struct grant *g, struct now now)
 		}
 		return;
 	}
-	if (!g->held.present && load_held(g, now) < 0)
-		grant_fail_internal(g, now);
 	g->refresh_attempts = 0;
+	if (!g->held.present && load_held(g, now) < 0) {
+		grant_fail_internal(g, now);
+		g->refresh_boot = usec_add(now.boot_usec, RETRY_FIRST);
+		return;
+	}
 	schedule_refresh(g, now);
 	/* After a lost reply, the sooner the likelier a grace period still holds. */
-	if (grant_can_refresh(g) && (!g->held.present || g->maybe_spent))
+	if (grant_can_refresh(g) && g->maybe_spent)
 		g->refresh_boot = now.boot_usec;
 	describe_doubt(g, now);
 	describe_missing_scope(g, now);
@@ -384,10 +388,12 @@ static void follow_token(struct grant *g, struct now now)
 {
 	const struct held *newest = g->incoming.present ? &g->incoming : &g->held;
 
-	if (g->held.doubted) {
-		grant_clear_fault(g);
-		grant_held_done(&g->held);
-		grant_resume_grant(g, now);
+	if (g->held.doubted && !g->incoming.present) {
+		if (load_held(g, now) == 0 && g->refresh_attempts == 0) {
+			grant_clear_fault(g);
+			schedule_refresh(g, now);
+			describe_missing_scope(g, now);
+		}
 		return;
 	}
 	follow_held(&g->held, now);

@@ -227,6 +227,9 @@ static bool step(struct grant *g, struct now now)
 		begin_revocation(g, now);
 	} else if (g->record.approval.present && grant_due(g, g->poll_boot, now)) {
 		begin(g, TASK_POLL, now);
+	} else if (grant_have(g) && !g->held.present && grant_due(g, g->refresh_boot, now)) {
+		grant_clear_fault(g);
+		grant_resume_grant(g, now); /* there was no memory for it */
 	} else if (grant_can_refresh(g) && grant_due(g, g->refresh_boot, now)) {
 		begin(g, TASK_REFRESH, now);
 	} else if (!g->record.approval.present && grant_due(g, g->login_boot, now)) {
@@ -502,9 +505,8 @@ static void command_cancel(struct grant *g, struct now now)
 	grant_drop_approval(g);
 	if (!grant_have(g))
 		grant_record_fault(g, &f, now);
-	else if (g->refresh_attempts == 0)
+	else if (healthy(g, now))
 		grant_clear_fault(g); /* it was about the approval */
-	grant_review_token(g, now);
 	grant_conclude(g, GRANT_END_APPROVAL, &f);
 }
 
