@@ -68,3 +68,41 @@ void grant_setup_done(struct grant_setup *s)
 	params_done(&s->request_parameters);
 	params_done(&s->token_parameters);
 }
+
+static bool metadata_equal(const struct metadata *a, const struct metadata *b)
+{
+	return text_equal(a->token, b->token) &&
+		text_equal(a->device_authorization, b->device_authorization) &&
+		text_equal(a->revocation, b->revocation) &&
+		text_equal(a->introspection, b->introspection) &&
+		text_equal(a->userinfo, b->userinfo);
+}
+
+static bool client_equal(const struct client *a, const struct client *b)
+{
+	return text_equal(a->id, b->id) && a->auth == b->auth && secret_equal(a->secret, b->secret);
+}
+
+static bool params_equal(const struct params *a, const struct params *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!text_equal(a->items[i].name, b->items[i].name) ||
+			!text_equal(a->items[i].value, b->items[i].value))
+			return false;
+	return true;
+}
+
+bool grant_setup_equal(const struct grant_setup *a, const struct grant_setup *b)
+{
+	return text_equal(a->name, b->name) && a->flow == b->flow &&
+		a->auth_by_metadata == b->auth_by_metadata && text_equal(a->issuer, b->issuer) &&
+		metadata_equal(&a->endpoints, &b->endpoints) &&
+		client_equal(&a->client, &b->client) && names_same_set(&a->scopes, &b->scopes) &&
+		names_same_set(&a->required_scopes, &b->required_scopes) &&
+		params_equal(&a->request_parameters, &b->request_parameters) &&
+		params_equal(&a->token_parameters, &b->token_parameters) &&
+		a->margin_usec == b->margin_usec && a->keepalive_usec == b->keepalive_usec &&
+		a->assume_lifetime_usec == b->assume_lifetime_usec;
+}

@@ -38,3 +38,4 @@ struct grant_setup {
 int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret); /* 0, -ENOMEM; *ret
                                                                                 * must be empty */
 void grant_setup_done(struct grant_setup *s);
+bool grant_setup_equal(const struct grant_setup *a, const struct grant_setup *b);
