@@ -68,7 +68,7 @@ static void log_fault(struct connection *c, const struct grant_view *v)
 	else if (c->logged.fault.kind != FAULT_NONE)
 		log_message(LOG_INFO,
 			&(struct log_about){.connection = c->name, .message_id = MESSAGE_RECOVERED},
-			"in order again");
+			"the fault is gone");
 	c->logged.fault = *v->fault;
 }
 

@@ -351,7 +351,7 @@ static const char *command_words(const struct session *s)
 	if (s->method == WIRE_REFRESH)
 		return "refresh asked for";
 	if (s->method == WIRE_REVOKE)
-		return s->keep ? "grant forgotten here" : "grant revoked";
+		return s->keep ? "revoke --keep asked for" : "revoke asked for";
 	return s->cancel ? "approval cancelled" : "login asked for";
 }
 
