@@ -548,6 +548,14 @@ static void command_refresh(struct grant *g, bool insist, struct now now)
 
 static void command_revoke(struct grant *g, bool tell, struct now now)
 {
+	struct fault f;
+
+	if (tell && !g->record.grant.present) {
+		fault_set(&f, FAULT_NEEDS_APPROVAL,
+			"there is no grant here, and the provider was not told anything");
+		grant_conclude(g, GRANT_END_REVOCATION, &f);
+		return;
+	}
 	if (tell) {
 		g->revoke_wanted = true;
 		return;
