@@ -234,13 +234,12 @@ int agent_reload(struct agent *a, struct config_faults *faults)
 	r = settings_load(a->paths->config, a->paths->credentials, false, &s, faults);
 	if (r == 0 && !same_key(s, a->settings))
 		log_message(LOG_WARNING, &about_reload,
-			"agent.store_key has changed: the new key is used from the next start on, and "
-			"can't open what was stored with the old one");
+			"another agent.store_key counts from the next start on");
 	if (r == 0)
 		r = apply(a, s);
 	if (r == 0)
-		log_message(LOG_INFO, &about_reload, "configuration read again: %zu connection%s",
-			a->n_connections, a->n_connections == 1 ? "" : "s");
+		log_message(LOG_INFO, &about_reload, "configuration read again: %zu connections",
+			a->n_connections);
 	else
 		log_faults(faults);
 	if (a->ready_sent)
@@ -415,8 +414,8 @@ struct agent *agent_free(struct agent *a)
 
 int agent_run(struct agent *a)
 {
-	log_message(LOG_INFO, &about_agent, "grantd " VERSION " started with %zu connection%s",
-		a->n_connections, a->n_connections == 1 ? "" : "s");
+	log_message(LOG_INFO, &about_agent, "grantd " VERSION " started with %zu connections",
+		a->n_connections);
 	on_flush(a);
 	if (!a->ready_sent)
 		on_extend(a);

@@ -14,6 +14,9 @@
 #include "host/log.h"
 #include "wire/notice.h"
 
+/* Addresses of two approvals, and the words around them. */
+#define NOTICE_MAX (160u * 1024)
+
 /* Room that must be there before a person is asked to approve: a record with large tokens. */
 #define PROBE_SIZE (64u * 1024)
 
@@ -37,7 +40,7 @@ struct connection {
 	struct {
 		enum grant_state state;
 		struct fault fault;
-		char user_code[64];
+		char approval[64]; /* the end of what tells the approval announced from others */
 	} logged;
 };
 
@@ -68,27 +71,39 @@ static void log_fault(struct connection *c, const struct grant_view *v)
 	else if (c->logged.fault.kind != FAULT_NONE)
 		log_message(LOG_INFO,
 			&(struct log_about){.connection = c->name, .message_id = MESSAGE_RECOVERED},
-			"the fault is gone");
+			"in order again");
 	c->logged.fault = *v->fault;
 }
 
-/* The one place where a user code is written to the log, which puts the name in front itself. */
+/* The end of the user code, or of the authorization URL, where its state is. */
+static const char *approval_mark(const struct device_authorization *d, size_t size)
+{
+	const char *text = d->user_code ? d->user_code : d->verification_uri;
+	size_t len = strlen(text);
+
+	return len < size ? text : text + len - size + 1;
+}
+
+/* The one place where a user code or authorization URL is written to the log, which puts the name
+ * in front itself. */
 static void log_approval(struct connection *c, const struct grant_view *v)
 {
 	struct log_about about = {.connection = c->name, .message_id = MESSAGE_APPROVAL};
 	const struct device_authorization *d = v->approval;
-	struct buf text = BUF(8192);
+	struct buf text = BUF(NOTICE_MAX);
+	const char *mark;
 
 	if (!d) {
-		c->logged.user_code[0] = '\0';
+		c->logged.approval[0] = '\0';
 		return;
 	}
-	if (strncmp(d->user_code, c->logged.user_code, sizeof(c->logged.user_code) - 1) == 0)
+	mark = approval_mark(d, sizeof(c->logged.approval));
+	if (text_equal(mark, c->logged.approval))
 		return;
 	if (notice_format(c->name, d->verification_uri, d->verification_uri_complete, d->user_code,
 		    v->approval_expires_usec, loop_now(c->shared->loop), &text) == 0)
 		log_message(LOG_NOTICE, &about, "%s", buf_text(&text) + strlen(c->name) + 2);
-	(void)snprintf(c->logged.user_code, sizeof(c->logged.user_code), "%s", d->user_code);
+	(void)snprintf(c->logged.approval, sizeof(c->logged.approval), "%s", mark);
 	buf_done(&text);
 }
 
@@ -411,6 +426,20 @@ void connection_command(struct connection *c, enum grant_command command)
 	if (!c->grant)
 		refuse(c);
 	turn(c);
+}
+
+int connection_paste(
+	struct connection *c, const char *text, size_t len, bool code_only, struct fault *reterr)
+{
+	int r;
+
+	if (!c->grant) {
+		*reterr = c->unreadable;
+		return -EBADMSG;
+	}
+	r = grant_paste(c->grant, text, len, code_only, loop_now(c->shared->loop), reterr);
+	turn(c);
+	return r;
 }
 
 bool connection_spending(const struct connection *c)

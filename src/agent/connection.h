@@ -58,5 +58,9 @@ void connection_tick(struct connection *c);
 
 void connection_command(struct connection *c, enum grant_command command);
 
+/* As grant_paste(). */
+int connection_paste(
+	struct connection *c, const char *text, size_t len, bool code_only, struct fault *reterr);
+
 /* Is a request under way that spends a code or a token, or is what one brought not yet on disk? */
 bool connection_spending(const struct connection *c);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "agent/control.h"
@@ -39,7 +40,8 @@ struct session {
 	struct connection *connection;
 	uint64_t min_valid_usec;
 	bool min_valid_given;
-	bool wait, cancel, keep;
+	bool wait, cancel, keep, code_only;
+	const char *address; /* of Paste: borrowed from the call, and gone when that returns */
 	enum grant_end end; /* what the call waits for */
 	uint32_t outcomes;  /* of that kind, seen when the command was given */
 	struct names names;
@@ -150,8 +152,8 @@ static bool permitted(const struct session *s)
 
 /* --- commands and their ends --- */
 
-/* Give the command that the call stands for; its end comes later, or has come already. */
-static void give(struct session *s, enum grant_command command, enum grant_end end)
+/* From here on the call waits for the next @end. */
+static void expect(struct session *s, enum grant_end end)
 {
 	struct grant_view v;
 
@@ -159,6 +161,12 @@ static void give(struct session *s, enum grant_command command, enum grant_end e
 	s->asked = true;
 	s->end = end;
 	s->outcomes = v.outcomes[end].count;
+}
+
+/* Give the command that the call stands for; its end comes later, or has come already. */
+static void give(struct session *s, enum grant_command command, enum grant_end end)
+{
+	expect(s, end);
 	connection_command(s->connection, command);
 }
 
@@ -228,7 +236,7 @@ static void evaluate_token(struct session *s)
 		refuse_token(s, &v, t, remaining);
 }
 
-/* --- Login, Refresh, Revoke --- */
+/* --- Login, Paste, Refresh, Revoke --- */
 
 static void reply_login(struct session *s, const struct grant_view *v)
 {
@@ -262,12 +270,9 @@ static void evaluate_login_wait(struct session *s)
 {
 	struct grant_view v;
 
+	if (!s->asked)
+		expect(s, GRANT_END_APPROVAL);
 	connection_view(s->connection, &v);
-	if (!s->asked) {
-		s->asked = true;
-		s->end = GRANT_END_APPROVAL;
-		s->outcomes = v.outcomes[s->end].count;
-	}
 	if (!v.approval || has_ended(s, &v))
 		reply_login_end(s, &v);
 }
@@ -286,6 +291,33 @@ static void evaluate_login(struct session *s)
 	if (v.approval || s->cancel)
 		reply_login(s, &v);
 	else if (has_ended(s, &v))
+		reply_login_end(s, &v);
+}
+
+/* Hand the address over. Returns false where it was refused, which is the answer then. */
+static bool begin_paste(struct session *s)
+{
+	struct fault why = {.kind = FAULT_NONE};
+	int r;
+
+	expect(s, GRANT_END_APPROVAL);
+	r = connection_paste(s->connection, s->address, strlen(s->address), s->code_only, &why);
+	s->address = NULL;
+	if (r == -ENOMEM)
+		fault_set(&why, FAULT_INTERNAL, "out of memory");
+	if (r < 0)
+		reply_not_usable(s, &why, 0);
+	return r == 0;
+}
+
+static void evaluate_paste(struct session *s)
+{
+	struct grant_view v;
+
+	if (!s->asked && !begin_paste(s))
+		return;
+	connection_view(s->connection, &v);
+	if (has_ended(s, &v))
 		reply_login_end(s, &v);
 }
 
@@ -321,6 +353,8 @@ static void evaluate(struct session *s)
 		evaluate_token(s);
 	else if (s->method == WIRE_LOGIN)
 		evaluate_login(s);
+	else if (s->method == WIRE_PASTE)
+		evaluate_paste(s);
 	else
 		evaluate_command(s);
 }
@@ -348,10 +382,12 @@ static void begin_call(struct session *s)
 
 static const char *command_words(const struct session *s)
 {
+	if (s->method == WIRE_PASTE)
+		return "address pasted";
 	if (s->method == WIRE_REFRESH)
 		return "refresh asked for";
 	if (s->method == WIRE_REVOKE)
-		return s->keep ? "revoke --keep asked for" : "revoke asked for";
+		return s->keep ? "grant forgotten here" : "grant revoked";
 	return s->cancel ? "approval cancelled" : "login asked for";
 }
 
@@ -377,6 +413,8 @@ static void handle_named(struct session *s, const struct wire_call *call)
 	s->wait = named.wait;
 	s->cancel = named.cancel;
 	s->keep = named.keep;
+	s->code_only = named.code_only;
+	s->address = named.address;
 	s->asked = false;
 	if (!permitted(s)) {
 		audit(s, LOG_WARNING, MESSAGE_REFUSED, wire_method_info(call->method)->name);
@@ -645,6 +683,7 @@ static void handle_call(struct session *s, const struct wire_call *call)
 		break;
 	case WIRE_GET_TOKEN:
 	case WIRE_LOGIN:
+	case WIRE_PASTE:
 	case WIRE_REFRESH:
 	case WIRE_REVOKE:
 		handle_named(s, call);

@@ -54,7 +54,7 @@ struct json *status_approval(const struct grant_view *v, bool operator)
 
 	if (!d)
 		return json_new_null();
-	if (!j || json_add(j, "kind", json_new_text("device")) < 0)
+	if (!j || json_add(j, "kind", json_new_text(d->user_code ? "device" : "paste")) < 0)
 		return NULL;
 	if (operator&&(json_add(j, "verification_uri", json_new_text(d->verification_uri)) < 0 ||
 		    json_add(j, "verification_uri_complete",

@@ -8,10 +8,15 @@
 #include "base/text.h"
 #include "config/rules.h"
 
-static void check_endpoints(
-	const struct teller *t, const struct place *at, const struct yaml_node *node)
+static void check_endpoints(const struct teller *t, const struct place *at,
+	const struct yaml_node *node, const struct config_connection *c)
 {
-	static const char *const needed[] = {"token", "device_authorization"};
+	static const char *const first[_GRANT_FLOW_MAX] = {
+		[GRANT_FLOW_DEVICE] = "device_authorization",
+		[GRANT_FLOW_PASTE] = "authorization",
+	};
+	const char *const needed[] = {"token", first[c->setup.flow]};
+	const size_t n = needed[1] ? 2 : 1;
 	const struct yaml_node *endpoints = yaml_node_get(node, "endpoints");
 	const struct place section = {.up = at, .name = "endpoints"};
 
@@ -19,11 +24,11 @@ static void check_endpoints(
 		return;
 	if (!endpoints) {
 		tell_key(t, at, node,
-			"no way to its endpoints, must be issuer, or endpoints.token and "
-			"endpoints.device_authorization");
+			"no way to its endpoints, must be issuer, or endpoints.token%s%s",
+			n > 1 ? " and endpoints." : "", n > 1 ? needed[1] : "");
 		return;
 	}
-	for (size_t i = 0; i < ELEMENTS(needed); i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct place here = {.up = &section, .name = needed[i]};
 
 		if (!yaml_node_get(endpoints, needed[i]))
@@ -50,6 +55,25 @@ static void check_client_auth(const struct teller *t, const struct place *at,
 		tell_value(t, &here, yaml_node_get(node, "client_auth"),
 			"is %s without a client_secret, must be none or have one",
 			client_auth_to_string(c->setup.client.auth));
+}
+
+static void check_flow(const struct teller *t, const struct place *at, const struct yaml_node *node,
+	const struct config_connection *c)
+{
+	const struct place here = {.up = at, .name = "flow"};
+	const struct place redirect = {.up = at, .name = "redirect_uri"};
+
+	if (c->setup.flow == GRANT_FLOW_CLIENT_CREDENTIALS && !yaml_node_get(node, "client_secret"))
+		tell_value(t, &here, yaml_node_get(node, "flow"),
+			"is client_credentials without a client_secret, must have one: it is the "
+			"credential");
+	if (c->setup.flow == GRANT_FLOW_PASTE && !yaml_node_get(node, "redirect_uri"))
+		tell_value(t, &here, yaml_node_get(node, "flow"),
+			"is paste without a redirect_uri, must have the one registered at the "
+			"provider");
+	if (c->setup.flow != GRANT_FLOW_PASTE && yaml_node_get(node, "redirect_uri"))
+		tell_key(t, &redirect, yaml_node_get(node, "redirect_uri"),
+			"goes with flow paste only, must be left out");
 }
 
 /* Words that ask for a kind of token, and that providers leave out of what they say they granted.
@@ -110,7 +134,8 @@ static int check_required_scopes(const struct teller *t, const struct place *at,
 int rules_check(const struct teller *t, const struct place *at, const struct yaml_node *node,
 	struct config_connection *c)
 {
-	check_endpoints(t, at, node);
+	check_endpoints(t, at, node, c);
 	check_client_auth(t, at, node, c);
+	check_flow(t, at, node, c);
 	return check_required_scopes(t, at, node, c);
 }

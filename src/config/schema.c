@@ -47,6 +47,21 @@ static bool is_issuer(const char *text)
 	return metadata_is_https_url(text) && !strchr(text, '?');
 }
 
+/* An absolute URI (RFC 3986 §4.3), compared byte for byte by providers: of the web, or of a scheme
+ * that an app has for itself (RFC 8252 §7.1). Digits behind the colon are a port: there the scheme
+ * was forgotten. */
+static bool is_redirect(const char *text)
+{
+	const char *rest = text + strspn(text, LOWER UPPER DIGITS "+.-");
+
+	if (!strchr(LOWER UPPER, text[0]) || rest == text || *rest != ':' || strchr(text, '#'))
+		return false;
+	if (text_starts(text, "http:") || text_starts(text, "https:"))
+		return metadata_is_web_address(text);
+	return !strchr(DIGITS, rest[1]) &&
+		made_of(rest, LOWER UPPER DIGITS "-._~:/?[]@!$&'()*+,;=%");
+}
+
 static bool is_proxy(const char *text)
 {
 	static const char *const schemes[] = {"http://", "https://", "socks5h://"};
@@ -130,6 +145,14 @@ static const struct schema_form endpoint_form = {
 	.pattern = "^https://[^\x01-\x20\x7f#]+$",
 	.max = METADATA_URL_MAX,
 	.fits = metadata_is_https_url,
+};
+
+static const struct schema_form redirect_form = {
+	.what = "an absolute URI without fragment, as registered at the provider",
+	.example = "http://localhost:1717/callback",
+	.pattern = "^[A-Za-z][A-Za-z0-9+.-]*:[^\x01-\x20\x7f#]+$",
+	.max = METADATA_URL_MAX,
+	.fits = is_redirect,
 };
 
 static const struct schema_form proxy_form = {
@@ -360,6 +383,7 @@ static const struct schema_key agent_keys[] = {
 
 static const struct schema_key endpoints_keys[] = {
 	ENDPOINT(device_authorization, "Where a device code is asked for (RFC 8628)."),
+	ENDPOINT(authorization, "What a person opens to approve (RFC 6749 section 3.1)."),
 	ENDPOINT(token, "Where tokens are asked for (RFC 6749)."),
 	ENDPOINT(revocation, "Where a token is given back (RFC 7009)."),
 	ENDPOINT(introspection, "Where a token is asked about (RFC 7662)."),
@@ -431,8 +455,17 @@ static const struct schema_key connection_keys[] = {
 		.words = &flow_words,
 		.fallback = "device",
 		.offset = SETUP(flow),
-		.help = "How the grant is given: device is a code that a person approves on "
-			"another machine (RFC 8628).",
+		.help = "How the grant is given: device, a person approves a code (RFC 8628); "
+			"paste, a person pastes back an address (RFC 6749 section 4.1); "
+			"client_credentials, nobody has to approve (section 4.4).",
+	},
+	{
+		.name = "redirect_uri",
+		.type = SCHEMA_TEXT,
+		.form = &redirect_form,
+		.offset = SETUP(redirect_uri),
+		.help = "Where the browser ends after the approval, as registered at the "
+			"provider; for flow paste. Nobody needs to answer there.",
 	},
 	{
 		.name = "client_id",
@@ -506,14 +539,16 @@ static const struct schema_key connection_keys[] = {
 		.type = SCHEMA_PARAMS,
 		.form = &request_form,
 		.offset = SETUP(request_parameters),
-		.help = "Parameters added to the device authorization request.",
+		.help = "Parameters added to the first request: device authorization, the address "
+			"to open, or the token request of an unattended flow.",
 	},
 	{
 		.name = "token_parameters",
 		.type = SCHEMA_PARAMS,
 		.form = &token_form,
 		.offset = SETUP(token_parameters),
-		.help = "Parameters added to the token request and to each refresh.",
+		.help = "Parameters added to the token request that an approval leads to, and to "
+			"each refresh.",
 	},
 	{
 		.name = "ca_file",

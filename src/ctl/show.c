@@ -426,6 +426,7 @@ int show_error(const struct wire_reply *reply, enum wire_method method, const ch
 	case WIRE_NOT_PERMITTED:
 		return show_not_permitted(method, name, why);
 	case WIRE_NO_SUCH_CONNECTION:
+		begin(why, name);
 		(void)buf_add_text(why, "there is no connection ");
 		(void)notice_add_clean(why, missing ? missing : "of that name");
 		(void)buf_add_text(why, "; see grantctl status");

@@ -22,6 +22,9 @@ void grant_drop_approval(struct grant *g)
 
 	device_authorization_done(&a->device);
 	a->verifier = secret_free(a->verifier);
+	a->state = secret_free(a->state);
+	a->redirect_uri = mem_free(a->redirect_uri);
+	g->code = secret_free(g->code);
 	a->binding = mem_free(a->binding);
 	*a = (struct record_approval){.present = false};
 	g->approval_stored = false;
@@ -184,6 +187,22 @@ void grant_poll_failed(struct grant *g, const struct verdict *v, struct now now)
 		grant_expire_approval(g, now);
 }
 
+void grant_announce(struct grant *g)
+{
+	g->record.renewals = g->renewing ? g->record.renewals + 1 : 0;
+	if (g->renewing) {
+		g->fault = g->record.fault; /* not what stood in the way of the renewal */
+	} else {
+		g->record.fault = (struct fault){.kind = FAULT_NONE};
+		/* While another grant is kept unused, the fault tells why. */
+		if (!g->record.grant.present || grant_have(g))
+			grant_clear_fault(g);
+	}
+	g->login_boot = USEC_NEVER;
+	g->login_attempts = 0;
+	g->dirty = true;
+}
+
 /* Take a code to show: it is stored first. */
 static int take_device(struct grant *g, struct device_authorization *device, struct now now)
 {
@@ -201,17 +220,7 @@ static int take_device(struct grant *g, struct device_authorization *device, str
 	a->expires_usec = usec_add(now.wall_usec, a->device.lifetime_usec);
 	g->approval_expires_boot = usec_add(now.boot_usec, a->device.lifetime_usec);
 	grant_schedule_poll(g, 0, now);
-	g->record.renewals = g->renewing ? g->record.renewals + 1 : 0;
-	if (g->renewing) {
-		g->fault = g->record.fault; /* not what stood in the way of the renewal */
-	} else {
-		g->record.fault = (struct fault){.kind = FAULT_NONE};
-		/* While another grant is kept unused, the fault tells why. */
-		if (!g->record.grant.present || grant_have(g))
-			grant_clear_fault(g);
-	}
-	g->login_boot = USEC_NEVER;
-	g->login_attempts = 0;
+	grant_announce(g);
 	return 0;
 }
 
@@ -283,7 +292,8 @@ int grant_prepare_verifier(struct grant *g)
 
 void grant_retry_login(struct grant *g, struct now now)
 {
-	if (g->fault.kind == FAULT_MISCONFIGURED && !grant_have(g) && !g->record.approval.present)
+	if (g->fault.kind == FAULT_MISCONFIGURED && !grant_have(g) && !g->record.approval.present &&
+		!grant_unattended(g))
 		grant_want_login(g, now.boot_usec, false);
 }
 
@@ -292,7 +302,7 @@ void grant_resume_login(struct grant *g, struct now now)
 	const struct fault *f = &g->record.fault;
 
 	g->login_boot = USEC_NEVER;
-	if (g->record.approval.present || grant_have(g))
+	if (g->record.approval.present || grant_have(g) || grant_unattended(g))
 		return;
 	if (f->kind != FAULT_NONE && g->fault.kind == FAULT_NONE) {
 		g->fault = *f;

@@ -13,6 +13,8 @@ static const char *endpoint_in(const struct metadata *m, enum task task)
 {
 	if (task == TASK_DEVICE)
 		return m->device_authorization;
+	if (task == TASK_AUTHORIZE)
+		return m->authorization;
 	if (task == TASK_REVOKE)
 		return m->revocation;
 	return m->token;
@@ -25,10 +27,15 @@ const char *grant_endpoint(const struct grant *g, enum task task)
 
 bool grant_metadata_wanted(const struct grant *g, enum task task, struct now now)
 {
+	/* Whether the provider names itself in the answer has to be known before there is one, also
+	 * where the address to open is given. */
+	enum task decisive = task == TASK_AUTHORIZE ? TASK_CODE : task;
 	bool fresh =
 		g->discovered && !g->metadata_doubted && now.boot_usec < g->metadata_expires_boot;
 
-	if (!g->setup.issuer || fresh || endpoint_in(&g->setup.endpoints, task))
+	if (!g->setup.issuer || fresh ||
+		(endpoint_in(&g->setup.endpoints, task) &&
+			endpoint_in(&g->setup.endpoints, decisive)))
 		return false;
 	return !grant_endpoint(g, task) || now.boot_usec >= g->metadata_retry_boot;
 }

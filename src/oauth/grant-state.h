@@ -12,7 +12,16 @@
 #define RETRY_FIRST (5 * USEC_PER_S)
 #define RETRY_MAX   (15 * USEC_PER_MIN)
 
-enum task { TASK_NONE, TASK_METADATA, TASK_DEVICE, TASK_POLL, TASK_REFRESH, TASK_REVOKE };
+enum task {
+	TASK_NONE,
+	TASK_METADATA,
+	TASK_DEVICE,    /* ask for a device code */
+	TASK_POLL,      /* ask whether it was approved */
+	TASK_AUTHORIZE, /* make the authorization URL; nothing is sent */
+	TASK_CODE,      /* exchange the code that was pasted */
+	TASK_REFRESH,
+	TASK_REVOKE,
+};
 
 /* The access token that may be handed out: stored, with its life on the boot clock. */
 struct held {
@@ -60,6 +69,9 @@ struct grant {
 	unsigned login_attempts;
 	bool renewing; /* the login is by ourselves, after an expired code */
 	struct secret *verifier;
+	char jti[44];          /* of the assertion in the request that is wanted */
+	uint64_t request_wall; /* when it was */
+	struct secret *code;   /* pasted, to be exchanged; not on disk, since it is spent once */
 
 	bool approval_stored;
 	unsigned poll_failures;
@@ -118,6 +130,8 @@ void grant_held_done(struct held *h);
 /* A grant in the record that was given for another provider, client or scopes is not ours to use.
  */
 bool grant_have(const struct grant *g);
+/* Does a new token come without a person, whenever one is asked for? */
+bool grant_unattended(const struct grant *g);
 bool grant_can_refresh(const struct grant *g);
 /* The first required scope that is not among @granted, NULL for none. */
 const char *grant_missing_scope(const struct grant *g, const struct names *granted);
@@ -159,6 +173,8 @@ void grant_poll_failed(struct grant *g, const struct verdict *v, struct now now)
 void grant_device_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
 /* Take the token that ends an approval; @t is emptied when it is taken. 0, -ENOMEM. */
 int grant_take_approved(struct grant *g, struct token *t, struct now now);
+/* Show what was asked for: the approval in the record is new. */
+void grant_announce(struct grant *g);
 /* A fresh PKCE verifier for the next device authorization. 0, -ENOMEM. */
 int grant_prepare_verifier(struct grant *g);
 /* Ask for a code again where the client was refused before. */
@@ -166,6 +182,19 @@ void grant_retry_login(struct grant *g, struct now now);
 /* Without a grant an approval starts by itself, but not where a person has denied it, and not more
  * often than codes are renewed. */
 void grant_resume_login(struct grant *g, struct now now);
+
+/* grant-paste.c: a person approves, and brings the code back (RFC 6749 §4.1) */
+
+/* Is the approval that is pending one of the paste flow? */
+bool grant_awaits_paste(const struct grant *g);
+/* Make the authorization URL and wait for what comes of it. */
+void grant_begin_paste(struct grant *g, struct now now);
+void grant_code_failed(struct grant *g, const struct verdict *v, struct now now);
+/* Is the approval in the record one of the present provider, client, scopes, flow and redirect_uri?
+ */
+bool grant_approval_fits(const struct grant *g);
+/* Drop the approval that does not fit any more. */
+void grant_review_approval(struct grant *g, struct now now);
 
 /* grant-discovery.c: where the provider is reached (RFC 8414) */
 

@@ -28,9 +28,14 @@ bool grant_have(const struct grant *g)
 	return g->record.grant.present && text_equal(g->record.grant.binding, g->binding);
 }
 
+bool grant_unattended(const struct grant *g)
+{
+	return grant_flow_unattended(g->setup.flow);
+}
+
 bool grant_can_refresh(const struct grant *g)
 {
-	return grant_have(g) && g->record.grant.token.refresh_token;
+	return grant_unattended(g) || (grant_have(g) && g->record.grant.token.refresh_token);
 }
 
 const char *grant_missing_scope(const struct grant *g, const struct names *granted)
@@ -117,6 +122,15 @@ static void distrust_dead_token(struct grant *g, struct now now)
 	grant_set_fault(g, &f, now);
 }
 
+/* A token has come, or has not: what waits for a refresh has its end, and so has a login where that
+ * is what a login does. */
+static void conclude_token(struct grant *g, bool approved, const struct fault *why)
+{
+	grant_conclude(g, GRANT_END_REFRESH, why);
+	if (approved || grant_unattended(g))
+		grant_conclude(g, GRANT_END_APPROVAL, why);
+}
+
 void grant_adopt(struct grant *g, struct now now)
 {
 	const struct fault *why;
@@ -132,9 +146,7 @@ void grant_adopt(struct grant *g, struct now now)
 	distrust_dead_token(g, now);
 	describe_missing_scope(g, now);
 	why = g->fault.kind == FAULT_NONE ? NULL : &g->fault;
-	grant_conclude(g, GRANT_END_REFRESH, why);
-	if (g->held.approved)
-		grant_conclude(g, GRANT_END_APPROVAL, why);
+	conclude_token(g, g->held.approved, why);
 }
 
 /* The grant is over, by the provider's word or because nothing of it can be used any more. */
@@ -157,7 +169,7 @@ void grant_refresh_failed(struct grant *g, const struct verdict *v, struct now n
 {
 	struct fault f = v->fault;
 
-	if (v->kind == REPLY_INVALID_GRANT) {
+	if (v->kind == REPLY_INVALID_GRANT && !grant_unattended(g)) {
 		if (g->maybe_spent)
 			fault_set(&f, FAULT_REVOKED,
 				"the refresh token may have been used by a lost reply: log in again "
@@ -169,11 +181,14 @@ void grant_refresh_failed(struct grant *g, const struct verdict *v, struct now n
 		grant_conclude(g, GRANT_END_REFRESH, &f);
 		return;
 	}
+	if (v->kind == REPLY_INVALID_GRANT)
+		f.kind =
+			FAULT_MISCONFIGURED; /* no person gave it, so no person can give it again */
 	/* What is a word about an approval is none about a refresh. */
 	if (!fault_meaning(f.kind)->retried && f.kind != FAULT_MISCONFIGURED)
 		f.kind = FAULT_PROTOCOL;
 	g->maybe_spent |= v->lost;
-	if (v->kind == REPLY_MISCONFIGURED) {
+	if (f.kind == FAULT_MISCONFIGURED) {
 		g->refresh_boot = USEC_NEVER;
 	} else {
 		g->refresh_boot = usec_add(now.boot_usec,
@@ -181,7 +196,7 @@ void grant_refresh_failed(struct grant *g, const struct verdict *v, struct now n
 		grant_obey_retry_after(g, v->retry_after_usec, now);
 	}
 	grant_set_fault(g, &f, now);
-	grant_conclude(g, GRANT_END_REFRESH, &f);
+	conclude_token(g, false, &f);
 }
 
 /* What a refresh reply leaves out stays as it was (RFC 6749 §6). */
@@ -209,7 +224,7 @@ static int complete_token(struct token *t, const struct token *before, const str
 int grant_take_token(struct grant *g, struct token *t, bool approved, struct now now)
 {
 	struct record_grant *rg = &g->record.grant;
-	const struct token *before = approved ? NULL : &rg->token;
+	const struct token *before = approved || grant_unattended(g) ? NULL : &rg->token;
 	struct held incoming = {.present = true, .approved = approved};
 	char *binding = NULL;
 	bool rotated;
@@ -218,6 +233,11 @@ int grant_take_token(struct grant *g, struct token *t, bool approved, struct now
 		!(binding = mem_strdup(g->binding))) {
 		grant_held_done(&incoming);
 		return -ENOMEM;
+	}
+	if (grant_unattended(g)) {
+		/* RFC 6749 §4.4.3 wants none, and there is nothing to keep it for. */
+		t->refresh_token = secret_free(t->refresh_token);
+		incoming.token.refresh_token = secret_free(incoming.token.refresh_token);
 	}
 	incoming.lifetime_usec =
 		t->lifetime_given ? t->lifetime_usec : g->setup.assume_lifetime_usec;
@@ -342,8 +362,8 @@ void grant_resume_grant(struct grant *g, struct now now)
 
 	if (!grant_have(g)) {
 		grant_held_done(&g->held);
-		g->refresh_boot = USEC_NEVER;
-		if (g->record.grant.present) {
+		g->refresh_boot = grant_unattended(g) ? now.boot_usec : USEC_NEVER;
+		if (g->record.grant.present && !grant_unattended(g)) {
 			fault_set(&f, FAULT_NEEDS_APPROVAL,
 				"provider, client_id or scopes have changed since the grant was given: it is "
 				"kept but not used");
@@ -371,8 +391,11 @@ void grant_review_token(struct grant *g, struct now now)
 
 	if (g->fault.kind == FAULT_MISCONFIGURED || g->fault.kind == FAULT_MISSING_SCOPE)
 		grant_clear_fault(g);
-	if (!g->held.present)
+	if (!g->held.present) {
+		if (grant_unattended(g))
+			g->refresh_boot = now.boot_usec;
 		return;
+	}
 	if (g->refresh_boot == USEC_NEVER || (!due && g->refresh_attempts == 0))
 		schedule_refresh(g, now);
 	describe_missing_scope(g, now);
@@ -414,7 +437,7 @@ void grant_follow_clock(struct grant *g, struct now now)
 	if (moved > -(int64_t)CLOCK_STEP && moved < (int64_t)CLOCK_STEP)
 		return;
 	g->seen = now;
-	if (g->record.approval.present) {
+	if (g->record.approval.present && !grant_awaits_paste(g)) {
 		g->record.approval.expires_usec =
 			usec_add(now.wall_usec, usec_sub(g->approval_expires_boot, now.boot_usec));
 		g->dirty = true;

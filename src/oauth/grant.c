@@ -26,6 +26,7 @@ static const char throttled_text[] = "the provider asked to wait before the next
 static const char *const state_names[_GRANT_STATE_MAX] = {
 	[GRANT_NEEDS_APPROVAL] = "needs_approval",
 	[GRANT_AWAITING_APPROVAL] = "awaiting_approval",
+	[GRANT_AUTHORIZING] = "authorizing",
 	[GRANT_STORING] = "storing",
 	[GRANT_READY] = "ready",
 	[GRANT_REFRESHING] = "refreshing",
@@ -42,7 +43,11 @@ void grant_fail_task(struct grant *g, enum task task, const struct verdict *v, s
 	g->metadata_doubted |= v->kind == REPLY_PROVIDER_DOWN || v->kind == REPLY_BROKEN;
 	switch (task) {
 	case TASK_DEVICE:
+	case TASK_AUTHORIZE:
 		grant_login_failed(g, v, now);
+		break;
+	case TASK_CODE:
+		grant_code_failed(g, v, now);
 		break;
 	case TASK_POLL:
 		grant_poll_failed(g, v, now);
@@ -69,8 +74,8 @@ static void token_reply(
 
 	r = reply_token(reply, now, &t, &v);
 	if (r == 0 && v.kind == REPLY_OK)
-		r = task == TASK_POLL ? grant_take_approved(g, &t, now)
-				      : grant_take_token(g, &t, false, now);
+		r = task == TASK_REFRESH ? grant_take_token(g, &t, false, now)
+					 : grant_take_approved(g, &t, now);
 	token_done(&t);
 	if (r < 0) {
 		v.kind = REPLY_TRANSIENT;
@@ -90,6 +95,10 @@ static void no_endpoint(struct grant *g, enum task task, struct now now)
 			"the provider tells no revocation endpoint: set endpoints.revocation, or run "
 			"grantctl revoke --keep %s to forget the grant here only",
 			g->setup.name);
+	else if (task == TASK_AUTHORIZE)
+		fault_set(&v.fault, FAULT_MISCONFIGURED,
+			"the metadata of %s has no authorization_endpoint: set endpoints.authorization",
+			g->setup.issuer ? g->setup.issuer : "the provider");
 	else if (task == TASK_DEVICE)
 		fault_set(&v.fault, FAULT_MISCONFIGURED,
 			"the metadata of %s has no device_authorization_endpoint: the provider does not "
@@ -102,6 +111,21 @@ static void no_endpoint(struct grant *g, enum task task, struct now now)
 	grant_fail_task(g, task, &v, now);
 }
 
+/* What makes the next request another than the last. 0, -ENOMEM. */
+static int freshen(struct grant *g, struct now now)
+{
+	_cleanup_(buf_done) struct buf text = BUF(sizeof(g->jti) - 1);
+	uint8_t random[32];
+
+	g->request_wall = now.wall_usec;
+	if (!g->setup.client.key)
+		return 0;
+	if (grant_draw(g, random) < 0 || text_add_base64url(&text, random, sizeof(random)) < 0)
+		return -ENOMEM;
+	memcpy(g->jti, text.data, text.len + 1);
+	return 0;
+}
+
 /* Begin @task: first the metadata it needs and the intent on disk, then its request. */
 static void begin(struct grant *g, enum task task, struct now now)
 {
@@ -110,15 +134,18 @@ static void begin(struct grant *g, enum task task, struct now now)
 		grant_wish(g, GRANT_SEND, TASK_METADATA);
 	} else if (!grant_endpoint(g, task)) {
 		no_endpoint(g, task, now);
-	} else if (task == TASK_REFRESH && g->record.grant.rotates && !g->intent_stored) {
+	} else if (task == TASK_REFRESH && g->record.grant.rotates && !g->intent_stored &&
+		!grant_unattended(g)) {
 		g->record.grant.refresh_sent = true;
 		g->intent_stored = true;
 		g->dirty = true;
-	} else if (task == TASK_DEVICE && grant_prepare_verifier(g) < 0) {
+	} else if ((task == TASK_DEVICE && grant_prepare_verifier(g) < 0) || freshen(g, now) < 0) {
 		struct verdict v = {.kind = REPLY_TRANSIENT};
 
 		fault_set(&v.fault, FAULT_INTERNAL, "out of memory");
 		grant_fail_task(g, task, &v, now);
+	} else if (task == TASK_AUTHORIZE) {
+		grant_begin_paste(g, now);
 	} else {
 		grant_wish(g, GRANT_SEND, task);
 	}
@@ -128,7 +155,7 @@ static void begin(struct grant *g, enum task task, struct now now)
 static void resume(struct grant *g, struct now now)
 {
 	grant_clear_fault(g);
-	if (g->record.approval.present && !text_equal(g->record.approval.binding, g->binding))
+	if (g->record.approval.present && !grant_approval_fits(g))
 		grant_drop_approval(g);
 	grant_resume_grant(g, now);
 	grant_resume_login(g, now);
@@ -163,12 +190,13 @@ static void apply_setup(struct grant *g, struct now now)
 	g->discovered = false;
 	g->document = METADATA_OAUTH;
 	g->reconfigured = false;
-	if (!same) {
+	if (same) {
+		grant_review_approval(g, now);
+		grant_retry_login(g, now);
+		grant_review_token(g, now);
+	} else {
 		begin_other(g, now);
-		return;
 	}
-	grant_retry_login(g, now);
-	grant_review_token(g, now);
 }
 
 /* Begin to revoke, where there is something that can be. */
@@ -225,6 +253,8 @@ static bool step(struct grant *g, struct now now)
 		apply_setup(g, now);
 	} else if (g->revoke_wanted) {
 		begin_revocation(g, now);
+	} else if (g->code) {
+		begin(g, TASK_CODE, now);
 	} else if (g->record.approval.present && grant_due(g, g->poll_boot, now)) {
 		begin(g, TASK_POLL, now);
 	} else if (grant_have(g) && !g->held.present && grant_due(g, g->refresh_boot, now)) {
@@ -233,7 +263,7 @@ static bool step(struct grant *g, struct now now)
 	} else if (grant_can_refresh(g) && grant_due(g, g->refresh_boot, now)) {
 		begin(g, TASK_REFRESH, now);
 	} else if (!g->record.approval.present && grant_due(g, g->login_boot, now)) {
-		begin(g, TASK_DEVICE, now);
+		begin(g, g->setup.flow == GRANT_FLOW_PASTE ? TASK_AUTHORIZE : TASK_DEVICE, now);
 	} else {
 		return grant_end_unrefreshable(g, now);
 	}
@@ -267,6 +297,8 @@ static enum grant_state derive_state(const struct grant *g, struct now now)
 		return GRANT_STORING;
 	if (approval->present)
 		return GRANT_AWAITING_APPROVAL;
+	if (grant_unattended(g) && !g->held.present)
+		return GRANT_AUTHORIZING;
 	if (!grant_have(g) || (g->held.present && grant_missing_scope(g, &g->held.token.scopes)))
 		return GRANT_NEEDS_APPROVAL;
 	if (refreshing(g) && g->refresh_attempts == 0 && g->store_attempts == 0)
@@ -295,7 +327,11 @@ static void restore_deadlines(struct grant *g, struct now now)
 	const struct record_approval *a = &g->record.approval;
 	uint64_t left;
 
-	if (a->present) {
+	if (a->present && a->state) {
+		g->approval_expires_boot = USEC_NEVER;
+		g->poll_boot = USEC_NEVER;
+		g->approval_stored = true;
+	} else if (a->present) {
 		left = usec_sub(a->expires_usec, now.wall_usec);
 		if (left > DEVICE_LIFETIME_MAX)
 			left = DEVICE_LIFETIME_MAX;
@@ -367,6 +403,7 @@ struct grant *grant_free(struct grant *g)
 	grant_held_done(&g->held);
 	grant_held_done(&g->incoming);
 	secret_free(g->verifier);
+	secret_free(g->code);
 	return mem_free(g);
 }
 
@@ -403,7 +440,8 @@ struct grant_want grant_want(const struct grant *g)
 
 bool grant_spending(const struct grant *g)
 {
-	return g->act == GRANT_SEND && (g->task == TASK_POLL || g->task == TASK_REFRESH);
+	return g->act == GRANT_SEND &&
+		(g->task == TASK_POLL || g->task == TASK_CODE || g->task == TASK_REFRESH);
 }
 
 bool grant_unstored(const struct grant *g)
@@ -423,6 +461,31 @@ static int build_metadata_request(const struct grant *g, struct exchange_request
 	return r;
 }
 
+static int build_token_request(const struct grant *g, const char *url, const struct client *client,
+	struct exchange_request *ret)
+{
+	const struct grant_setup *setup = &g->setup;
+	const char *audience = setup->assertion_audience;
+
+	switch (setup->flow) {
+	case GRANT_FLOW_DEVICE:
+	case GRANT_FLOW_PASTE:
+		return request_refresh(url, client, g->record.grant.token.refresh_token,
+			&setup->token_parameters, ret);
+	case GRANT_FLOW_CLIENT_CREDENTIALS:
+		return request_client_credentials(
+			url, client, &setup->scopes, &setup->request_parameters, ret);
+	case GRANT_FLOW_JWT_BEARER:
+		if (!audience)
+			audience = setup->issuer ? setup->issuer : url;
+		return request_jwt_bearer(url, client, setup->assertion_subject, audience,
+			&setup->scopes, &setup->request_parameters, ret);
+	case _GRANT_FLOW_MAX:
+		break;
+	}
+	return -EINVAL;
+}
+
 static int build_request(
 	const struct grant *g, const struct client *client, struct exchange_request *ret)
 {
@@ -439,13 +502,16 @@ static int build_request(
 	case TASK_POLL:
 		return request_device_token(url, client, a->device.device_code, a->verifier,
 			&g->setup.token_parameters, ret);
+	case TASK_CODE:
+		return request_code(url, client, g->code, a->redirect_uri, a->verifier,
+			&g->setup.token_parameters, ret);
 	case TASK_REFRESH:
-		return request_refresh(
-			url, client, t->refresh_token, &g->setup.token_parameters, ret);
+		return build_token_request(g, url, client, ret);
 	case TASK_REVOKE:
 		return request_revocation(url, client,
 			t->refresh_token ? t->refresh_token : t->access_token,
 			t->refresh_token ? "refresh_token" : "access_token", ret);
+	case TASK_AUTHORIZE:
 	case TASK_NONE:
 		break;
 	}
@@ -454,8 +520,10 @@ static int build_request(
 
 int grant_request(const struct grant *g, struct exchange_request *ret)
 {
+	const struct request_fresh fresh = {.wall_usec = g->request_wall, .jti = g->jti};
 	struct client client = g->setup.client; /* borrows what it points to */
 
+	client.fresh = &fresh;
 	if (g->setup.auth_by_metadata && g->endpoints.secret_in_body && client.secret)
 		client.auth = CLIENT_AUTH_POST;
 	return build_request(g, &client, ret);
@@ -477,11 +545,17 @@ static bool approving(const struct grant *g)
 {
 	enum task task = g->task == TASK_METADATA ? g->metadata_for : g->task;
 
-	return g->act == GRANT_SEND && (task == TASK_DEVICE || task == TASK_POLL);
+	return g->act == GRANT_SEND &&
+		(task == TASK_DEVICE || task == TASK_POLL || task == TASK_AUTHORIZE ||
+			task == TASK_CODE);
 }
 
 static void command_login(struct grant *g, struct now now)
 {
+	if (grant_unattended(g)) {
+		g->refresh_boot = now.boot_usec;
+		return;
+	}
 	if (g->record.approval.present)
 		return;
 	g->record.renewals = 0;
@@ -513,7 +587,7 @@ static void command_cancel(struct grant *g, struct now now)
 /* Why a refresh can't even be tried now; false where it can. */
 static bool refresh_refused(const struct grant *g, struct now now, struct fault *ret)
 {
-	if (!grant_have(g))
+	if (!grant_have(g) && !grant_unattended(g))
 		fault_set(ret, FAULT_NEEDS_APPROVAL, "there is no grant");
 	else if (!grant_can_refresh(g))
 		fault_set(ret, FAULT_NEEDS_APPROVAL, "the provider gave no refresh token");
@@ -548,14 +622,6 @@ static void command_refresh(struct grant *g, bool insist, struct now now)
 
 static void command_revoke(struct grant *g, bool tell, struct now now)
 {
-	struct fault f;
-
-	if (tell && !g->record.grant.present) {
-		fault_set(&f, FAULT_NEEDS_APPROVAL,
-			"there is no grant here, and the provider was not told anything");
-		grant_conclude(g, GRANT_END_REVOCATION, &f);
-		return;
-	}
 	if (tell) {
 		g->revoke_wanted = true;
 		return;
@@ -610,12 +676,14 @@ void grant_reply(
 		grant_device_reply(g, reply, now);
 		break;
 	case TASK_POLL:
+	case TASK_CODE:
 	case TASK_REFRESH:
 		token_reply(g, task, reply, now);
 		break;
 	case TASK_REVOKE:
 		grant_revoke_reply(g, reply, now);
 		break;
+	case TASK_AUTHORIZE:
 	case TASK_NONE:
 		break;
 	}
@@ -675,7 +743,7 @@ static uint64_t next_try(const struct grant *g, struct now now)
 
 	if (g->store_attempts > 0)
 		at = g->store_boot;
-	else if (g->record.approval.present)
+	else if (g->record.approval.present && !grant_awaits_paste(g))
 		at = g->poll_boot;
 	else if (grant_have(g))
 		at = g->refresh_boot;
@@ -697,7 +765,8 @@ void grant_view(const struct grant *g, struct now now, struct grant_view *ret)
 		.usable = grant_usable(g, now),
 		.since_usec = g->since_wall,
 		.approval = shown ? &a->device : NULL,
-		.approval_expires_usec = shown ? a->expires_usec : 0,
+		.approval_expires_usec =
+			shown && a->expires_usec != USEC_NEVER ? a->expires_usec : 0,
 		.scopes = g->held.present ? &g->held.token.scopes : &g->setup.scopes,
 		.token_expires_usec = g->held.present ? g->held.expires_wall : 0,
 		.refresh_usec = scheduled

@@ -27,6 +27,7 @@
 enum grant_state {
 	GRANT_NEEDS_APPROVAL,
 	GRANT_AWAITING_APPROVAL,
+	GRANT_AUTHORIZING, /* in place of the first two where nobody has to approve */
 	GRANT_STORING,
 	GRANT_READY,
 	GRANT_REFRESHING,
@@ -48,7 +49,8 @@ struct grant *grant_free(struct grant *g);
 DEFINE_CLEANUP(struct grant, grant_free)
 
 enum grant_command {
-	GRANT_LOGIN,   /* start an approval, or leave the pending one be; resets the renewals */
+	GRANT_LOGIN,   /* start an approval, or leave the pending one be; resets the renewals. Where
+	                  nobody has to approve: ask for a token now */
 	GRANT_CANCEL,  /* drop the pending approval */
 	GRANT_REFRESH, /* refresh now, whatever the back-off says; a provider's Retry-After is still
 	                  obeyed */
@@ -99,6 +101,13 @@ void grant_reply(
 void grant_stored(struct grant *g, uint32_t serial, int r, const struct fault *why, struct now now);
 void grant_tick(struct grant *g, struct now now);
 
+/* Take the address that a person brought back for the paste approval that is pending (@code_only:
+ * or its bare code). Returns 0 when the exchange begins: GRANT_END_APPROVAL tells its end. Returns
+ * -EBADMSG with
+ * @reterr, and everything as it was, where it is not that; -ENOMEM. */
+int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, struct now now,
+	struct fault *reterr);
+
 /* What comes to an end, and is waited for. */
 enum grant_end {
 	GRANT_END_APPROVAL,
@@ -117,13 +126,15 @@ struct grant_outcome {
 struct grant_view {
 	enum grant_state state;
 	bool usable;
-	uint64_t since_usec;                         /* wall time this state was entered */
-	const struct device_authorization *approval; /* NULL when none is pending */
-	uint64_t approval_expires_usec;              /* wall */
-	const struct names *scopes;                  /* granted, or asked while there is no grant */
-	uint64_t token_expires_usec;                 /* wall, 0 where there is none */
-	uint64_t refresh_usec;                       /* wall of the next refresh, 0 for none */
-	const struct fault *fault;                   /* kind NONE when all is well */
+	uint64_t since_usec; /* wall time this state was entered */
+	/* NULL when none is pending. Of a paste approval only verification_uri is set: the
+	 * authorization URL. */
+	const struct device_authorization *approval;
+	uint64_t approval_expires_usec; /* wall */
+	const struct names *scopes;     /* granted, or asked while there is no grant */
+	uint64_t token_expires_usec;    /* wall, 0 where there is none */
+	uint64_t refresh_usec;          /* wall of the next refresh, 0 for none */
+	const struct fault *fault;      /* kind NONE when all is well */
 	uint64_t fault_since_usec;
 	unsigned fault_attempts;
 	uint64_t fault_retry_usec;            /* wall of the next try, 0 for none by itself */

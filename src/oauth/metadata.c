@@ -25,6 +25,7 @@ static const struct endpoint {
 } endpoints[] = {
 	{"token_endpoint", offsetof(struct metadata, token)},
 	{"device_authorization_endpoint", offsetof(struct metadata, device_authorization)},
+	{"authorization_endpoint", offsetof(struct metadata, authorization)},
 	{"revocation_endpoint", offsetof(struct metadata, revocation)},
 	{"introspection_endpoint", offsetof(struct metadata, introspection)},
 	{"userinfo_endpoint", offsetof(struct metadata, userinfo)},
@@ -43,6 +44,7 @@ static const char *endpoint_text(const struct metadata *m, size_t i)
 int metadata_merge(struct metadata *m, const struct metadata *defaults)
 {
 	m->secret_in_body |= defaults->secret_in_body;
+	m->names_issuer |= defaults->names_issuer;
 	for (size_t i = 0; i < ELEMENTS(endpoints); i++) {
 		const char *text = endpoint_text(defaults, i);
 		char **to = endpoint_of(m, i);
@@ -255,6 +257,8 @@ static int read_endpoints(const struct json *document, struct metadata *ret)
 {
 	const struct json *methods = json_get(document, "token_endpoint_auth_methods_supported");
 
+	(void)json_bool(json_get(document, "authorization_response_iss_parameter_supported"),
+		&ret->names_issuer); /* false where absent */
 	ret->secret_in_body =
 		lists(methods, "client_secret_post") && !lists(methods, "client_secret_basic");
 	for (size_t i = 0; i < ELEMENTS(endpoints); i++) {

@@ -15,12 +15,15 @@
 struct metadata {
 	char *token;                /* endpoints */
 	char *device_authorization; /* RFC 8628 §4 */
+	char *authorization;        /* RFC 6749 §3.1 */
 	char *revocation;           /* RFC 7009 */
 	char *introspection;        /* RFC 7662 */
 	char *userinfo;
 	/* Of the two ways to send a client secret, the document names the one in the body only
 	 * (token_endpoint_auth_methods_supported, RFC 8414 §2). */
 	bool secret_in_body;
+	/* The answer to an authorization request names its issuer (RFC 9207 §3). */
+	bool names_issuer;
 };
 
 int metadata_copy(

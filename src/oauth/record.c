@@ -51,6 +51,14 @@ static void record_approval_done(struct record_approval *a)
 	a->binding = mem_free(a->binding);
 	device_authorization_done(&a->device);
 	a->verifier = secret_free(a->verifier);
+	a->state = secret_free(a->state);
+	a->redirect_uri = mem_free(a->redirect_uri);
+}
+
+/* Something to poll with, or something to compare a pasted address with. */
+static bool approval_is_whole(const struct record_approval *a)
+{
+	return (a->state && a->redirect_uri) || (a->device.device_code && a->device.user_code);
 }
 
 void record_done(struct record *r)
@@ -155,8 +163,11 @@ static const struct field grant_fields[] = {
 
 static const struct field approval_fields[] = {
 	{"binding", FIELD_TEXT, APPROVAL(binding), false},
-	{"device_code", FIELD_SECRET, APPROVAL(device.device_code), true},
-	{"user_code", FIELD_TEXT, APPROVAL(device.user_code), true},
+	{"device_code", FIELD_SECRET, APPROVAL(device.device_code), false},
+	{"user_code", FIELD_TEXT, APPROVAL(device.user_code), false},
+	{"state", FIELD_SECRET, APPROVAL(state), false},
+	{"redirect_uri", FIELD_TEXT, APPROVAL(redirect_uri), false},
+	{"names_issuer", FIELD_BOOL, APPROVAL(names_issuer), false},
 	{"verification_uri", FIELD_TEXT, APPROVAL(device.verification_uri), true},
 	{"verification_uri_complete", FIELD_TEXT, APPROVAL(device.verification_uri_complete),
 		false},
@@ -259,6 +270,8 @@ static int encode_body(const struct record *r, char **ret)
 		e = encode_fault(body, &r->fault);
 	if (e == 0 && r->grant.present)
 		e = encode_part(body, "grant", grant_fields, ELEMENTS(grant_fields), &r->grant);
+	if (e == 0 && r->approval.present && !approval_is_whole(&r->approval))
+		return -EINVAL;
 	if (e == 0 && r->approval.present)
 		e = encode_part(
 			body, "approval", approval_fields, ELEMENTS(approval_fields), &r->approval);
@@ -408,6 +421,8 @@ static int decode_parts(const struct json *body, struct record *r, struct fault 
 	if (e == 0 && approval)
 		e = decode_fields(
 			approval, approval_fields, ELEMENTS(approval_fields), &r->approval, reterr);
+	if (e == 0 && approval && !approval_is_whole(&r->approval))
+		return damaged(reterr, "approval");
 	return e;
 }
 

@@ -35,6 +35,10 @@ struct record_approval {
 	struct device_authorization
 		device; /* interval_usec grows with slow_down; lifetime_usec is not persisted */
 	struct secret *verifier;
+	struct secret *state; /* of a paste approval, which has no code; its verification_uri is the
+	                         authorization URL. NULL for the device flow */
+	char *redirect_uri;    /* of a paste approval: the code is good with this one only */
+	bool names_issuer;     /* of a paste approval: `iss` must be in its answer (RFC 9207) */
 	uint64_t expires_usec;
 	bool lost; /* a poll was sent and no answer came: the code may be used up */
 };

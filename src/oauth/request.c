@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The requests we send: RFC 6749 §2.3.1 (client authentication) and §6 (refresh), RFC 7009
- * (revocation), RFC 7636 (PKCE), RFC 8628 (device authorization). */
+/* The requests we send: RFC 6749 §2.3.1 (client authentication) §4.4 (client credentials) and §6
+ * (refresh), RFC 7009 (revocation), RFC 7636 (PKCE), RFC 8628 (device authorization). */
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "oauth/assertion.h"
 #include "oauth/request.h"
 
 /* Never reached: the longest reply (a token) and the longest configuration file (parameters), each
@@ -20,6 +21,7 @@ static const char *const client_auths[_CLIENT_AUTH_MAX] = {
 	[CLIENT_AUTH_BASIC] = "client_secret_basic",
 	[CLIENT_AUTH_BASIC_RAW] = "client_secret_basic_raw",
 	[CLIENT_AUTH_POST] = "client_secret_post",
+	[CLIENT_AUTH_KEY] = "private_key_jwt",
 };
 
 const char *client_auth_to_string(enum client_auth auth)
@@ -37,13 +39,28 @@ int client_auth_from_string(const char *text, enum client_auth *ret)
 	return -EINVAL;
 }
 
+static bool copied(const void *from, const void *copy)
+{
+	return !from || copy;
+}
+
 int client_copy(const struct client *from, struct client *ret)
 {
 	struct client copy = {.auth = from->auth};
 
 	copy.id = mem_strdup(from->id);
 	copy.secret = secret_copy(from->secret);
-	if ((from->id && !copy.id) || (from->secret && !copy.secret)) {
+	copy.key = secret_copy(from->key);
+	copy.key_passphrase = secret_copy(from->key_passphrase);
+	copy.key_id = mem_strdup(from->key_id);
+	copy.key_algorithm = mem_strdup(from->key_algorithm);
+	copy.auth_audience = mem_strdup(from->auth_audience);
+	if (!copied(from->id, copy.id) || !copied(from->secret, copy.secret) ||
+		!copied(from->key, copy.key) ||
+		!copied(from->key_passphrase, copy.key_passphrase) ||
+		!copied(from->key_id, copy.key_id) ||
+		!copied(from->key_algorithm, copy.key_algorithm) ||
+		!copied(from->auth_audience, copy.auth_audience)) {
 		client_done(&copy);
 		return -ENOMEM;
 	}
@@ -55,6 +72,11 @@ void client_done(struct client *c)
 {
 	c->id = mem_free(c->id);
 	c->secret = secret_free(c->secret);
+	c->key = secret_free(c->key);
+	c->key_passphrase = secret_free(c->key_passphrase);
+	c->key_id = mem_free(c->key_id);
+	c->key_algorithm = mem_free(c->key_algorithm);
+	c->auth_audience = mem_free(c->auth_audience);
 }
 
 /* --- PKCE --- */
@@ -143,15 +165,52 @@ static bool client_has_header(const struct client *client)
 	return client->auth == CLIENT_AUTH_BASIC || client->auth == CLIENT_AUTH_BASIC_RAW;
 }
 
-/* What of the client goes into the body. With a header its id is left out, unless @id_always: RFC
- * 6749 §3.2.1 asks for it only from clients that do not authenticate, and some providers refuse it
- * twice. */
-static void form_add_client(struct buf *form, const struct client *client, bool id_always)
+/* Sign that @client says @subject to @audience, now. 0, -EBADMSG, -ENOMEM. */
+static int sign_assertion(
+	const struct client *client, const char *subject, const char *audience, struct secret **ret)
+{
+	const uint64_t now_s = client->fresh->wall_usec / USEC_PER_S;
+	const struct assertion_claims claims = {
+		.issuer = client->id,
+		.subject = subject,
+		.audience = audience,
+		.jti = client->fresh->jti,
+		.issued_s = now_s,
+		.expires_s = now_s + ASSERTION_LIFETIME / USEC_PER_S,
+	};
+
+	return assertion_sign(client->key, client->key_passphrase, client->key_algorithm,
+		client->key_id, &claims, ret, NULL);
+}
+
+static int form_add_client_assertion(struct buf *form, const char *url, const struct client *client)
+{
+	_cleanup_(secret_freep) struct secret *assertion = NULL;
+	const char *audience = client->auth_audience ? client->auth_audience : url;
+	int r;
+
+	r = sign_assertion(client, client->id, audience, &assertion);
+	if (r < 0)
+		return r;
+	form_add_text(form, "client_assertion_type",
+		"urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+	form_add_secret(form, "client_assertion", assertion);
+	return 0;
+}
+
+/* What of the client goes into the body of what is sent to @url. With a header its id is left out,
+ * unless @id_always: RFC 6749 §3.2.1 asks for it only from clients that do not authenticate, and
+ * some providers refuse it twice. 0, -EBADMSG, -ENOMEM. */
+static int form_add_client(
+	struct buf *form, const char *url, const struct client *client, bool id_always)
 {
 	if (id_always || !client_has_header(client))
 		form_add_text(form, "client_id", client->id);
 	if (client->auth == CLIENT_AUTH_POST)
 		form_add_secret(form, "client_secret", client->secret);
+	if (client->auth == CLIENT_AUTH_KEY)
+		return form_add_client_assertion(form, url, client);
+	return 0;
 }
 
 /* One half of what Basic encodes. */
@@ -219,8 +278,11 @@ int request_device_authorization(const char *url, const struct client *client,
 	struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	int r;
 
-	form_add_client(&form, client, true);
+	r = form_add_client(&form, url, client, true);
+	if (r < 0)
+		return r;
 	if (form_add_scopes(&form, scopes) < 0 || form_add_challenge(&form, verifier) < 0)
 		return -ENOMEM;
 	form_add_params(&form, parameters);
@@ -232,11 +294,32 @@ int request_device_token(const char *url, const struct client *client,
 	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	int r;
 
 	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
 	form_add_secret(&form, "device_code", device_code);
 	form_add_secret(&form, "code_verifier", verifier);
-	form_add_client(&form, client, false);
+	r = form_add_client(&form, url, client, false);
+	if (r < 0)
+		return r;
+	form_add_params(&form, parameters);
+	return form_send(&form, url, client, true, ret);
+}
+
+int request_code(const char *url, const struct client *client, const struct secret *code,
+	const char *redirect_uri, const struct secret *verifier, const struct params *parameters,
+	struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	int r;
+
+	form_add_text(&form, "grant_type", "authorization_code");
+	form_add_secret(&form, "code", code);
+	form_add_text(&form, "redirect_uri", redirect_uri);
+	form_add_secret(&form, "code_verifier", verifier);
+	r = form_add_client(&form, url, client, false);
+	if (r < 0)
+		return r;
 	form_add_params(&form, parameters);
 	return form_send(&form, url, client, true, ret);
 }
@@ -246,21 +329,65 @@ int request_refresh(const char *url, const struct client *client,
 	struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	int r;
 
 	form_add_text(&form, "grant_type", "refresh_token");
 	form_add_secret(&form, "refresh_token", refresh_token);
-	form_add_client(&form, client, false);
+	r = form_add_client(&form, url, client, false);
+	if (r < 0)
+		return r;
 	form_add_params(&form, parameters);
 	return form_send(&form, url, client, true, ret);
+}
+
+int request_client_credentials(const char *url, const struct client *client,
+	const struct names *scopes, const struct params *parameters, struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	int r;
+
+	form_add_text(&form, "grant_type", "client_credentials");
+	if (form_add_scopes(&form, scopes) < 0)
+		return -ENOMEM;
+	r = form_add_client(&form, url, client, false);
+	if (r < 0)
+		return r;
+	form_add_params(&form, parameters);
+	return form_send(&form, url, client, false, ret);
+}
+
+int request_jwt_bearer(const char *url, const struct client *client, const char *subject,
+	const char *audience, const struct names *scopes, const struct params *parameters,
+	struct exchange_request *ret)
+{
+	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	_cleanup_(secret_freep) struct secret *assertion = NULL;
+	int r;
+
+	r = sign_assertion(client, subject, audience, &assertion);
+	if (r < 0)
+		return r;
+	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+	form_add_secret(&form, "assertion", assertion);
+	if (form_add_scopes(&form, scopes) < 0)
+		return -ENOMEM;
+	r = form_add_client(&form, url, client, false);
+	if (r < 0)
+		return r;
+	form_add_params(&form, parameters);
+	return form_send(&form, url, client, false, ret);
 }
 
 int request_revocation(const char *url, const struct client *client, const struct secret *token,
 	const char *hint, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
+	int r;
 
 	form_add_secret(&form, "token", token);
 	form_add_text(&form, "token_type_hint", hint);
-	form_add_client(&form, client, false);
+	r = form_add_client(&form, url, client, false);
+	if (r < 0)
+		return r;
 	return form_send(&form, url, client, false, ret);
 }

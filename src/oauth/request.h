@@ -6,11 +6,12 @@
 
 #include "base/exchange.h"
 #include "base/names.h"
+#include "base/now.h"
 #include "base/secret.h"
 
-/* Builders of the requests we send. Each fills *ret (which must be empty), and returns 0 or -ENOMEM
- * with *ret empty. Bodies are application/x-www-form-urlencoded; a parameter whose value is NULL is
- * left out. */
+/* Builders of the requests we send. Each fills *ret (which must be empty), and returns 0 or, with
+ * *ret empty, -ENOMEM or -EBADMSG where the client's key can't sign. Bodies are
+ * application/x-www-form-urlencoded; a parameter whose value is NULL is left out. */
 
 enum client_auth {
 	CLIENT_AUTH_NONE,      /* public client: client_id in the body */
@@ -18,18 +19,34 @@ enum client_auth {
 	CLIENT_AUTH_BASIC_RAW, /* the same without the form encoding, for servers that do not decode
 	                        */
 	CLIENT_AUTH_POST,      /* client_id and client_secret in the body */
+	CLIENT_AUTH_KEY,       /* RFC 7523 §2.2: a fresh assertion signed with a key of ours */
 	_CLIENT_AUTH_MAX,
 };
 
 const char *client_auth_to_string(enum client_auth auth); /* "client_secret_basic" … */
 int client_auth_from_string(const char *text, enum client_auth *ret); /* 0, -EINVAL */
 
+/* What makes one request another than the last: for assertions. */
+struct request_fresh {
+	uint64_t wall_usec;
+	const char *jti;
+};
+
 /* A client registration. */
 struct client {
 	char *id;
 	struct secret *secret; /* NULL for a public client */
 	enum client_auth auth;
+	struct secret *key; /* oauth/assertion.h; for CLIENT_AUTH_KEY and the flow jwt_bearer */
+	struct secret *key_passphrase;
+	char *key_id;
+	char *key_algorithm;
+	char *auth_audience;               /* of CLIENT_AUTH_KEY; NULL: the endpoint asked */
+	const struct request_fresh *fresh; /* borrowed, set for one request where there is a key */
 };
+
+/* An assertion lives this long: clocks may differ a little, and it is used at once. */
+#define ASSERTION_LIFETIME (3 * USEC_PER_MIN)
 
 int client_copy(const struct client *from, struct client *ret); /* 0, -ENOMEM; *ret must be empty */
 void client_done(struct client *c);
@@ -54,9 +71,24 @@ int request_device_token(const char *url, const struct client *client,
 	const struct secret *device_code, const struct secret *verifier,
 	const struct params *parameters, struct exchange_request *ret);
 
+/* Access token request for an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5); marked once. */
+int request_code(const char *url, const struct client *client, const struct secret *code,
+	const char *redirect_uri, const struct secret *verifier, const struct params *parameters,
+	struct exchange_request *ret);
+
 /* Refresh request (RFC 6749 §6) without scope, so that what was granted stays; marked once. */
 int request_refresh(const char *url, const struct client *client,
 	const struct secret *refresh_token, const struct params *parameters,
+	struct exchange_request *ret);
+
+/* Client credentials request (RFC 6749 §4.4.2); it spends nothing. */
+int request_client_credentials(const char *url, const struct client *client,
+	const struct names *scopes, const struct params *parameters, struct exchange_request *ret);
+
+/* JWT bearer request (RFC 7523 §2.1): an assertion by @client that @subject has allowed it, for
+ * @audience; it spends nothing. */
+int request_jwt_bearer(const char *url, const struct client *client, const char *subject,
+	const char *audience, const struct names *scopes, const struct params *parameters,
 	struct exchange_request *ret);
 
 /* Revocation request (RFC 7009 §2.1); @hint is "refresh_token" or "access_token". */

@@ -10,6 +10,9 @@
 
 static const char *const flow_names[_GRANT_FLOW_MAX] = {
 	[GRANT_FLOW_DEVICE] = "device",
+	[GRANT_FLOW_PASTE] = "paste",
+	[GRANT_FLOW_CLIENT_CREDENTIALS] = "client_credentials",
+	[GRANT_FLOW_JWT_BEARER] = "jwt_bearer",
 };
 
 const char *grant_flow_to_string(enum grant_flow flow)
@@ -25,6 +28,11 @@ int grant_flow_from_string(const char *text, enum grant_flow *ret)
 			return 0;
 		}
 	return -EINVAL;
+}
+
+bool grant_flow_unattended(enum grant_flow flow)
+{
+	return flow == GRANT_FLOW_CLIENT_CREDENTIALS || flow == GRANT_FLOW_JWT_BEARER;
 }
 
 static int copy_text(const char *from, char **ret)
@@ -44,6 +52,9 @@ int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret)
 	};
 
 	if (copy_text(from->name, &copy.name) < 0 || copy_text(from->issuer, &copy.issuer) < 0 ||
+		copy_text(from->redirect_uri, &copy.redirect_uri) < 0 ||
+		copy_text(from->assertion_subject, &copy.assertion_subject) < 0 ||
+		copy_text(from->assertion_audience, &copy.assertion_audience) < 0 ||
 		metadata_copy(&from->endpoints, &copy.endpoints) < 0 ||
 		client_copy(&from->client, &copy.client) < 0 ||
 		names_copy(&from->scopes, &copy.scopes) < 0 ||
@@ -61,48 +72,13 @@ void grant_setup_done(struct grant_setup *s)
 {
 	s->name = mem_free(s->name);
 	s->issuer = mem_free(s->issuer);
+	s->redirect_uri = mem_free(s->redirect_uri);
+	s->assertion_subject = mem_free(s->assertion_subject);
+	s->assertion_audience = mem_free(s->assertion_audience);
 	metadata_done(&s->endpoints);
 	client_done(&s->client);
 	names_done(&s->scopes);
 	names_done(&s->required_scopes);
 	params_done(&s->request_parameters);
 	params_done(&s->token_parameters);
-}
-
-static bool metadata_equal(const struct metadata *a, const struct metadata *b)
-{
-	return text_equal(a->token, b->token) &&
-		text_equal(a->device_authorization, b->device_authorization) &&
-		text_equal(a->revocation, b->revocation) &&
-		text_equal(a->introspection, b->introspection) &&
-		text_equal(a->userinfo, b->userinfo);
-}
-
-static bool client_equal(const struct client *a, const struct client *b)
-{
-	return text_equal(a->id, b->id) && a->auth == b->auth && secret_equal(a->secret, b->secret);
-}
-
-static bool params_equal(const struct params *a, const struct params *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!text_equal(a->items[i].name, b->items[i].name) ||
-			!text_equal(a->items[i].value, b->items[i].value))
-			return false;
-	return true;
-}
-
-bool grant_setup_equal(const struct grant_setup *a, const struct grant_setup *b)
-{
-	return text_equal(a->name, b->name) && a->flow == b->flow &&
-		a->auth_by_metadata == b->auth_by_metadata && text_equal(a->issuer, b->issuer) &&
-		metadata_equal(&a->endpoints, &b->endpoints) &&
-		client_equal(&a->client, &b->client) && names_same_set(&a->scopes, &b->scopes) &&
-		names_same_set(&a->required_scopes, &b->required_scopes) &&
-		params_equal(&a->request_parameters, &b->request_parameters) &&
-		params_equal(&a->token_parameters, &b->token_parameters) &&
-		a->margin_usec == b->margin_usec && a->keepalive_usec == b->keepalive_usec &&
-		a->assume_lifetime_usec == b->assume_lifetime_usec;
 }

@@ -11,11 +11,17 @@
 /* Ways to a grant. */
 enum grant_flow {
 	GRANT_FLOW_DEVICE, /* RFC 8628 */
+	GRANT_FLOW_PASTE,  /* authorization code, RFC 6749 §4.1, brought back by hand */
+	GRANT_FLOW_CLIENT_CREDENTIALS, /* RFC 6749 §4.4: nobody has to approve */
+	GRANT_FLOW_JWT_BEARER,         /* RFC 7523 §2.1: the same, allowed beforehand */
 	_GRANT_FLOW_MAX,
 };
 
 const char *grant_flow_to_string(enum grant_flow flow);
 int grant_flow_from_string(const char *text, enum grant_flow *ret); /* 0, -EINVAL */
+
+/* Does a token come without a person, whenever one is asked for? */
+bool grant_flow_unattended(enum grant_flow flow);
 
 /* What the configuration says of a connection. Owned by its holder; grant_new() copies it. */
 struct grant_setup {
@@ -26,10 +32,17 @@ struct grant_setup {
 	struct client client;
 	bool auth_by_metadata; /* client.auth is a default: what the provider's metadata names wins
 	                        */
+	char *redirect_uri;    /* paste: where the browser ends, with the code in its address */
+	/* jwt_bearer: whom the token is for, and whom the assertion is addressed to (NULL: the
+	 * issuer, or the token endpoint where there is none). */
+	char *assertion_subject;
+	char *assertion_audience;
 	struct names scopes;
 	struct names required_scopes;
-	struct params request_parameters; /* added to the device authorization request */
-	struct params token_parameters;   /* added to code exchange and refresh */
+	/* Added to the first request only: device authorization, or the token request of an
+	 * unattended flow. */
+	struct params request_parameters;
+	struct params token_parameters; /* added to code exchange and refresh */
 	uint64_t margin_usec;    /* refresh this long before expiry, at most a fifth of the life */
 	uint64_t keepalive_usec; /* refresh at least this often; 0: never for its own sake */
 	uint64_t assume_lifetime_usec; /* where the reply tells none */
@@ -38,4 +51,3 @@ struct grant_setup {
 int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret); /* 0, -ENOMEM; *ret
                                                                                 * must be empty */
 void grant_setup_done(struct grant_setup *s);
-bool grant_setup_equal(const struct grant_setup *a, const struct grant_setup *b);

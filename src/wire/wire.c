@@ -40,6 +40,13 @@ static const struct wire_parameter login_parameters[] = {
 	{0},
 };
 
+static const struct wire_parameter paste_parameters[] = {
+	{"name", WIRE_TYPE_TEXT, false},
+	{"address", WIRE_TYPE_TEXT, false},
+	{"code_only", WIRE_TYPE_BOOL, true},
+	{0},
+};
+
 static const struct wire_parameter refresh_parameters[] = {
 	{"name", WIRE_TYPE_TEXT, false},
 	{0},
@@ -59,6 +66,7 @@ static const struct wire_method_info methods[_WIRE_METHOD_MAX] = {
 	[WIRE_STATUS_WATCH] = {STATUS, "Watch", false, true, status_parameters},
 	[WIRE_GET_TOKEN] = {CONTROL, "GetToken", true, false, get_token_parameters},
 	[WIRE_LOGIN] = {CONTROL, "Login", true, false, login_parameters},
+	[WIRE_PASTE] = {CONTROL, "Paste", true, false, paste_parameters},
 	[WIRE_REFRESH] = {CONTROL, "Refresh", true, false, refresh_parameters},
 	[WIRE_REVOKE] = {CONTROL, "Revoke", true, false, revoke_parameters},
 	[WIRE_RELOAD] = {CONTROL, "Reload", true, false, no_parameters},
@@ -440,6 +448,8 @@ int wire_read_named(enum wire_method method, const struct json *parameters, stru
 	n.keep = flag_of(parameters, "keep");
 	n.cancel = flag_of(parameters, "cancel");
 	n.wait = flag_of(parameters, "wait");
+	n.address = json_get_text(parameters, "address");
+	n.code_only = flag_of(parameters, "code_only");
 	*ret = n;
 	return 0;
 }
@@ -449,7 +459,8 @@ struct json *wire_named_parameters(enum wire_method method, const struct wire_na
 	const struct {
 		const char *name;
 		bool value;
-	} flags[] = {{"keep", n->keep}, {"cancel", n->cancel}, {"wait", n->wait}};
+	} flags[] = {{"keep", n->keep}, {"cancel", n->cancel}, {"wait", n->wait},
+		{"code_only", n->code_only}};
 	_cleanup_(json_freep) struct json *j = json_new_object();
 	const struct wire_method_info *info = wire_method_info(method);
 
@@ -457,6 +468,8 @@ struct json *wire_named_parameters(enum wire_method method, const struct wire_na
 		return NULL;
 	if (n->min_valid_given && has_parameter(info, "min_valid_s") &&
 		json_add(j, "min_valid_s", json_new_u64(n->min_valid_s)) < 0)
+		return NULL;
+	if (has_parameter(info, "address") && json_add(j, "address", json_new_text(n->address)) < 0)
 		return NULL;
 	for (size_t i = 0; i < ELEMENTS(flags); i++)
 		if (flags[i].value && has_parameter(info, flags[i].name) &&

@@ -14,7 +14,10 @@
  * by one NUL byte. The method table here is what conf/ *.varlink files, grantctl and the agent are
  * held against. grantd-protocol(7). */
 
-#define WIRE_FRAME_MAX (64u * 1024) /* of a call: no parameter is near as long */
+#define WIRE_FRAME_MAX (64u * 1024) /* of a call: an address is the longest parameter */
+/* Of the address of Paste, in bytes: browsers and servers stop at 8 to 64 KiB, real ones have a few
+ * KiB. The rest of the frame holds what is around it, and its few characters that JSON escapes. */
+#define WIRE_ADDRESS_MAX (60u * 1024)
 #define WIRE_REPLY_MAX \
 	(4u * 1024 * 1024) /* of a reply: status of CONFIG_CONNECTIONS_MAX connections */
 
@@ -27,6 +30,7 @@ enum wire_method {
 	WIRE_STATUS_WATCH,
 	WIRE_GET_TOKEN, /* org.grantd.Control */
 	WIRE_LOGIN,
+	WIRE_PASTE,
 	WIRE_REFRESH,
 	WIRE_REVOKE,
 	WIRE_RELOAD,
@@ -133,14 +137,16 @@ int wire_answer_service(
 /* Hold @parameters (NULL: none) against the method table; all that Reload needs. */
 int wire_check(enum wire_method method, const struct json *parameters, const char **ret_bad);
 
-struct wire_named { /* Login: name, cancel, wait; Refresh: name; Revoke: name, keep;
-	               GetToken: name, min_valid_s */
+struct wire_named { /* Login: name, cancel, wait; Paste: name, address, code_only; Refresh: name;
+	               Revoke: name, keep; GetToken: name, min_valid_s */
 	const char *name;
 	uint64_t min_valid_s;
 	bool min_valid_given;
 	bool keep;   /* Revoke: leave the grant alive at the provider */
 	bool cancel; /* Login: drop the pending approval */
 	bool wait;   /* Login: reply at the end of the approval, not as soon as there is one */
+	const char *address; /* Paste: where the browser ended; the tree holds it: free it soon */
+	bool code_only;      /* Paste: it may be the bare code */
 };
 int wire_read_named(enum wire_method method, const struct json *parameters, struct wire_named *ret,
 	const char **ret_bad);
@@ -152,7 +158,7 @@ int wire_read_names(enum wire_method method, const struct json *parameters, stru
 	const char **ret_bad);
 struct json *wire_names_parameters(const struct names *names);
 
-/* The reply of Login. */
+/* The reply of Login and of Paste. */
 struct wire_login {
 	const char *state;
 	bool usable;

@@ -146,6 +146,12 @@ class OidcProvider:
         info = json.loads(line)
         self.issuer = info["issuer"]
         self.client_id = info["client_id"]
+        self.service_id = info["service_id"]
+
+    def service(self, secret_path, **more):
+        """A connection that nobody has to approve."""
+        return self.connection(secret_path, flow="client_credentials", client_id=self.service_id,
+                               scopes=["api"], **more)
 
     def connection(self, secret_path, **more):
         return {"issuer": self.issuer, "flow": "device", "client_id": self.client_id,

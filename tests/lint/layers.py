@@ -24,8 +24,8 @@ LIBRARIES = {
     r"curl/.*": {"host/http.c"},
     r"systemd/.*": {"host"},
     r"openssl/.*": {
-        "oauth/assertion.c",
         "oauth/grant-tools.c",
+        "oauth/jose.c",
         "oauth/record.c",
         "oauth/request.c",
         "host",

@@ -4,7 +4,7 @@
 import dataclasses
 import json
 
-from oauth import Reply
+from values import REDIRECT_URI, Client, Reply
 
 WAIT_SECONDS_MAX = 120
 
@@ -15,7 +15,8 @@ class Control:
     def __init__(self, server):
         self.server = server
         self.verbs = {
-            "approve": self.approve, "deny": self.deny, "configure": self.configure,
+            "approve": self.approve, "deny": self.deny, "authorize": self.authorize,
+            "register": self.register, "rotate_key": self.rotate_key, "configure": self.configure,
             "faults": self.faults, "clear": self.clear, "release": self.release,
             "wait": self.wait, "log": self.log, "secrets": self.secrets, "state": self.state,
         }
@@ -39,8 +40,27 @@ class Control:
     def deny(self, user_code):
         return {"found": self.server.authority.decide(user_code, "denied", "")}
 
+    def authorize(self, url, action="allow", subject="alice"):
+        """What the browser of a person who answers so is sent to; null where it is not sent."""
+        return {"location": self.server.authority.authorizations.walk(url, action, subject)}
+
+    def register(self, client_id, secret="", key="", methods=None, redirect_uris=(REDIRECT_URI,),
+                 subjects=()):
+        """Register a client; see values.Client. How it proves itself follows from what it has."""
+        if methods is None:
+            methods = (("private_key_jwt",) if key else
+                       ("basic", "post") if secret else ("none",))
+        self.server.authority.register(Client(client_id, secret, tuple(methods), key,
+                                              tuple(redirect_uris), tuple(subjects)))
+        return {}
+
+    def rotate_key(self):
+        """Sign id_tokens with a new key."""
+        self.server.authority.identity.rotate()
+        return {}
+
     def configure(self, **settings):
-        """Change settings; see oauth.Settings."""
+        """Change settings; see values.Settings."""
         current = self.server.authority.settings
         self.server.authority.settings = dataclasses.replace(current, **settings)
         return dataclasses.asdict(self.server.authority.settings)
@@ -89,8 +109,9 @@ class Control:
     def state(self):
         authority = self.server.authority
         return {
-            "grants": [{"client_id": f.client_id, "subject": f.subject, "alive": f.alive,
-                        "generation": f.generation} for f in authority.families],
+            "grants": [{"client_id": f.client_id, "subject": f.subject, "scope": f.scope,
+                        "resource": f.resource, "alive": f.alive, "generation": f.generation}
+                       for f in authority.families],
             "devices": [{"user_code": d.user_code, "outcome": d.outcome}
                         for d in authority.devices.values()],
         }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start the provider and talk to its control API: for tests and the demo."""
 
+import base64
 import http.client
 import json
 import os
@@ -10,6 +11,12 @@ import sys
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def basic(info):
+    """The header by which the client of info (client_id, client_secret) proves itself."""
+    pair = ":".join(urllib.parse.quote_plus(info[k]) for k in ("client_id", "client_secret"))
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 class Answer:

@@ -1,57 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An authorization server as values: no sockets, no threads of its own.
 
-RFC 6749 §5, §6; RFC 7009; RFC 7636; RFC 7662; RFC 8414; RFC 8628. Every public method is called
-with the lock of the server held and returns a Reply.
+RFC 6749 §4.4, §5, §6; RFC 7009; RFC 7662; RFC 8414; RFC 8628; RFC 8707. Every public method is
+called with the lock of the server held and returns a Reply.
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import math
 import secrets
 import time
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+from assertion import Assertions
+from authorize import Authorizations, check_pkce
+from identity import Identity
+from values import (DEVICE_GRANT, JWT_BEARER_GRANT, Access, Family, OAuthError, Reply, Settings,
+                    altered)
+
 USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628 §6.1
-
-# What is told and kept secret in requests: logged as a digest only.
-SECRET_PARAMETERS = {"client_secret", "device_code", "code_verifier", "refresh_token", "token",
-                     "code", "assertion", "client_assertion", "state", "nonce"}
-
-
-def digest(secret):
-    """What a log may hold of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:16]
-
-
-@dataclass
-class Reply:
-    status: int
-    body: bytes
-    headers: dict = field(default_factory=dict)
-
-    @staticmethod
-    def of_json(status, value, headers=None):
-        no_store = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        return Reply(status, json.dumps(value).encode(), {**no_store, **(headers or {})})
-
-
-class OAuthError(Exception):
-    def __init__(self, error, description="", status=400, headers=None):
-        super().__init__(error)
-        self.reply = Reply.of_json(status, {"error": error, "error_description": description},
-                                   headers)
-
-
-@dataclass
-class Client:
-    client_id: str
-    secret: str  # empty: public
-    methods: tuple = ("basic", "post")
 
 
 @dataclass
@@ -61,51 +30,13 @@ class Device:
     user_code: str
     scope: str
     challenge: str
+    nonce: str
+    resource: list
     expires_at: float
     interval: float  # what a poll is held to, counted from the previous reply
     replied_at: float = 0
     outcome: str = "pending"  # approved, denied, used
     subject: str = ""
-
-
-@dataclass
-class Family:
-    """All tokens that came of one approval: they die together."""
-    client_id: str
-    subject: str
-    scope: str
-    alive: bool = True
-    refresh_token: str = ""  # the present one
-    generation: int = 0
-
-
-@dataclass
-class Access:
-    family: Family
-    expires_at: float
-    scope: str
-
-
-@dataclass
-class Settings:
-    """What a test may change of the provider at any time."""
-    interval: object = 5
-    device_lifetime: float = 600
-    access_lifetime: float = 600
-    rotate: bool = True
-    reuse_detection: bool = True
-    strict: bool = True
-    pkce_required: bool = False
-    # Changes to the members of an answer: {"set": {name: value}, "drop": [name]}
-    device_answer: dict = field(default_factory=dict)
-    token_answer: dict = field(default_factory=dict)
-    metadata_answer: dict = field(default_factory=dict)
-
-
-def altered(answer, change):
-    """The answer with the members of change set, or dropped."""
-    kept = {k: v for k, v in answer.items() if k not in change.get("drop", [])}
-    return {**kept, **change.get("set", {})}
 
 
 def interval_told(answer):
@@ -123,6 +54,7 @@ class Authority:
 
     def __init__(self, issuer, clients, clock=time.monotonic):
         self.issuer = issuer
+        self.path = urllib.parse.urlsplit(issuer).path
         self.clients = {client.client_id: client for client in clients}
         self.clock = clock
         self.settings = Settings()
@@ -132,6 +64,16 @@ class Authority:
         self.access_tokens = {}
         self.issued = {client.secret: "client_secret" for client in clients if client.secret}
         self.violations = []
+        self.identity = Identity(self)
+        self.assertions = Assertions(self)
+        self.authorizations = Authorizations(self)
+        self.grants = {
+            DEVICE_GRANT: self._device_token,
+            "refresh_token": self._refresh,
+            "authorization_code": self.authorizations.exchange,
+            "client_credentials": self._client_credentials,
+            JWT_BEARER_GRANT: self.assertions.grant,
+        }
 
     # Bookkeeping
 
@@ -143,22 +85,51 @@ class Authority:
     def violation(self, text):
         self.violations.append({"t": self.clock(), "what": text})
 
+    def register(self, client):
+        """Add a client, or put it in place of the one of its name."""
+        self.clients[client.client_id] = client
+        if client.secret:
+            self.issued[client.secret] = "client_secret"
+
+    def resources(self, form, among=()):
+        """The resources that are asked for (RFC 8707 §2): among those of the grant, if it has
+        any; all of those where none is asked for."""
+        asked = form.get("resource", "").split()
+        allowed = among or self.settings.resources
+        for resource in asked:
+            if ":" not in resource or "#" in resource or (allowed and resource not in allowed):
+                raise OAuthError("invalid_target", resource)
+        return asked or list(among)
+
     # Client authentication (RFC 6749 §2.3)
 
     def authenticate(self, form, authorization):
+        if "client_assertion" in form:
+            if authorization or "client_secret" in form:
+                raise OAuthError("invalid_request", "two ways of client authentication")
+            return self.assertions.prove(form)
         method, client_id, secret = self._credentials(form, authorization)
+        if method == "none" and form.get("grant_type") == JWT_BEARER_GRANT:
+            return self._asserting(form)
         client = self.clients.get(client_id)
         headers = {"WWW-Authenticate": "Basic"} if method == "basic" else None
         if client is None:
             raise OAuthError("invalid_client", "unknown client", 401, headers)
-        if client.secret and method not in client.methods:
+        if client.confidential and method not in client.methods:
             raise OAuthError("invalid_client", f"{method} is not how this client proves itself",
                              401, headers)
         if client.secret and not hmac.compare_digest(client.secret, secret):
             raise OAuthError("invalid_client", "wrong secret", 401, headers)
-        if not client.secret and method != "none":
+        if not client.confidential and method != "none":
             raise OAuthError("invalid_client", "this client has no secret", 401, headers)
-        return client, method
+        return client
+
+    def _asserting(self, form):
+        """The client whose assertion is all the proof there is (RFC 7523 §3.1)."""
+        client = self.clients.get(self.assertions.client_of(form))
+        if client is None:
+            raise OAuthError("invalid_client", "unknown client", 401)
+        return client
 
     @staticmethod
     def _credentials(form, authorization):
@@ -181,16 +152,23 @@ class Authority:
     def metadata(self):
         return Reply.of_json(200, altered({
             "issuer": self.issuer,
+            "authorization_endpoint": self.issuer + "/authorize",
             "device_authorization_endpoint": self.issuer + "/device_authorization",
             "token_endpoint": self.issuer + "/token",
             "revocation_endpoint": self.issuer + "/revoke",
             "introspection_endpoint": self.issuer + "/introspect",
             "userinfo_endpoint": self.issuer + "/userinfo",
-            "grant_types_supported": [DEVICE_GRANT, "refresh_token"],
-            "response_types_supported": [],
+            "jwks_uri": self.issuer + "/jwks",
+            "grant_types_supported": list(self.grants),
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "authorization_response_iss_parameter_supported": self.settings.announce_iss,
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported":
-                ["client_secret_basic", "client_secret_post", "none"],
+                ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+            "token_endpoint_auth_signing_alg_values_supported":
+                ["RS256", "PS256", "ES256", "EdDSA"],
         }, self.settings.metadata_answer), {"Cache-Control": "max-age=3600"})
 
     # Device authorization (RFC 8628 §3.1, §3.2)
@@ -205,6 +183,7 @@ class Authority:
             raise OAuthError("invalid_request", "code_challenge_method must be S256")
         if self.settings.pkce_required and not challenge:
             raise OAuthError("invalid_request", "Missing parameter: code_challenge_method")
+        resource = self.resources(form)
         letters = "".join(secrets.choice(USER_CODE_LETTERS) for _ in range(8))
         user_code = f"{letters[:4]}-{letters[4:]}"
         device_code = self.issue("device_code")
@@ -219,7 +198,8 @@ class Authority:
         }, self.settings.device_answer)
         self.devices[device_code] = Device(
             client.client_id, user_code, form.get("scope", ""), challenge,
-            self.clock() + self.settings.device_lifetime, interval_told(answer))
+            form.get("nonce", ""), resource, self.clock() + self.settings.device_lifetime,
+            interval_told(answer))
         return Reply.of_json(200, answer)
 
     def device_replied(self, form, answer):
@@ -243,11 +223,9 @@ class Authority:
 
     def token(self, form, client):
         grant_type = form.get("grant_type", "")
-        if grant_type == DEVICE_GRANT:
-            return self._device_token(form, client)
-        if grant_type == "refresh_token":
-            return self._refresh(form, client)
-        raise OAuthError("unsupported_grant_type", grant_type)
+        if grant_type not in self.grants:
+            raise OAuthError("unsupported_grant_type", grant_type)
+        return self.grants[grant_type](form, client)
 
     def too_early(self, form):
         """Hold a poll to the interval (RFC 8628 §3.5), whatever it is then answered."""
@@ -276,22 +254,24 @@ class Authority:
         if self.clock() >= device.expires_at:
             raise OAuthError("expired_token", "the device code has expired")
         if device.challenge:
-            self._check_pkce(device, form)
+            check_pkce(device.challenge, form)
         if device.outcome == "denied":
             raise OAuthError("access_denied", "the operator said no")
         if device.outcome != "approved":
             raise OAuthError("authorization_pending", "nobody has approved yet")
+        resource = self.resources(form, device.resource)
         device.outcome = "used"
-        family = Family(client.client_id, device.subject, device.scope)
+        family = Family(client.client_id, device.subject, device.scope, device.resource,
+                        device.nonce)
         self.families.append(family)
-        return self._grant(family)
+        return self.grant(family, resource)
 
-    @staticmethod
-    def _check_pkce(device, form):
-        hashed = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        computed = base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
-        if not hmac.compare_digest(computed, device.challenge):
-            raise OAuthError("invalid_grant", "code_verifier does not fit the code_challenge")
+    def _client_credentials(self, form, client):
+        if not client.confidential:
+            raise OAuthError("unauthorized_client", "a public client proves nothing")
+        family = Family(client.client_id, "", form.get("scope", ""), self.resources(form))
+        self.families.append(family)
+        return self.grant(family, refresh=False)
 
     def _refresh(self, form, client):
         family, generation = self.refresh_tokens.get(form.get("refresh_token", ""), (None, 0))
@@ -302,34 +282,46 @@ class Authority:
             if self.settings.reuse_detection:
                 family.alive = False
             raise OAuthError("invalid_grant", "refresh token was used before")
-        return self._grant(family)
+        return self.grant(family, self.resources(form, family.resource))
 
-    def _grant(self, family):
-        access_token = self.issue("access_token")
+    def _refresh_token(self, family):
         if self.settings.rotate or not family.refresh_token:
             family.generation += 1
             family.refresh_token = self.issue("refresh_token")
             self.refresh_tokens[family.refresh_token] = (family, family.generation)
-        answer = altered({
+        return family.refresh_token
+
+    def grant(self, family, resource=None, refresh=True):
+        """Hand out tokens; for all of the grant's resources where none are named."""
+        access_token = self.issue("access_token")
+        answer = {
             "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": self.settings.access_lifetime,
-            "refresh_token": family.refresh_token,
             "scope": family.scope,
-        }, self.settings.token_answer)
+        }
+        if refresh:
+            answer["refresh_token"] = self._refresh_token(family)
+        if "openid" in family.scope.split() and family.subject:
+            answer["id_token"] = self.identity.id_token(family)
         self.access_tokens[access_token] = Access(
-            family, self.clock() + self.settings.access_lifetime, family.scope)
-        return Reply.of_json(200, answer)
+            family, self.clock() + self.settings.access_lifetime, family.scope,
+            family.resource if resource is None else resource)
+        return Reply.of_json(200, altered(answer, self.settings.token_answer))
 
-    # Introspection (RFC 7662), revocation (RFC 7009), userinfo
+    # Introspection (RFC 7662), revocation (RFC 7009)
 
     def introspect(self, form, _client):
         token = form.get("token", "")
         access = self.access_tokens.get(token)
         if access and access.family.alive and self.clock() < access.expires_at:
-            return Reply.of_json(200, {"active": True, "scope": access.scope,
-                                       "client_id": access.family.client_id,
-                                       "sub": access.family.subject})
+            answer = {"active": True, "scope": access.scope, "token_type": "Bearer",
+                      "client_id": access.family.client_id, "iss": self.issuer,
+                      "sub": access.family.subject or access.family.client_id,
+                      "exp": int(time.time() + access.expires_at - self.clock())}
+            if access.resource:  # RFC 8707 §2.2: what the token is good for
+                answer["aud"] = access.resource
+            return Reply.of_json(200, altered(answer, self.settings.introspection_answer))
         family, generation = self.refresh_tokens.get(token, (None, 0))
         active = family is not None and family.alive and generation == family.generation
         return Reply.of_json(200, {"active": active})
@@ -344,17 +336,6 @@ class Authority:
         if family is not None and family.client_id == client.client_id:
             family.alive = False
         return Reply(200, b"")
-
-    def userinfo(self, authorization):
-        scheme, _, token = authorization.partition(" ")
-        access = self.access_tokens.get(token)
-        good = access and access.family.alive and self.clock() < access.expires_at
-        if scheme.lower() != "bearer" or not good:
-            raise OAuthError("invalid_token", "no such access token", 401,
-                             {"WWW-Authenticate": "Bearer"})
-        subject = access.family.subject
-        return Reply.of_json(200, {"sub": subject, "preferred_username": subject,
-                                   "email": f"{subject}@example.com", "email_verified": True})
 
 
 def _member(answer, name):

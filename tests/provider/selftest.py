@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The test provider does what the RFCs say, and misbehaves only as ordered."""
 
-import base64
 import http.client
 import os
 import select
@@ -15,20 +14,16 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 
-from handle import HERE, Provider  # noqa: E402
-from oauth import DEVICE_GRANT, Authority, Client, OAuthError, digest  # noqa: E402
+from handle import HERE, Provider, basic  # noqa: E402
+from oauth import Authority  # noqa: E402
 from tap import behaviour, equal, run, true  # noqa: E402
+from values import DEVICE_GRANT, Client, OAuthError, digest  # noqa: E402
 
 DIRECTORY = tempfile.TemporaryDirectory(prefix="grantd-selftest-")
 
 
 def provider(*options):
     return Provider(DIRECTORY.name, *options)
-
-
-def basic(info):
-    pair = ":".join(urllib.parse.quote_plus(info[k]) for k in ("client_id", "client_secret"))
-    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 def start(client, info, **more):
@@ -69,7 +64,7 @@ class Clock:
 
 def authority():
     clock = Clock()
-    client = Client("c", "", ("none",))
+    client = Client("c", methods=("none",))
     return Authority("https://provider.example", [client], clock), client, clock
 
 

@@ -11,7 +11,8 @@ import pages
 from control import Control
 from faults import FaultQueue
 from http1 import Connection, Gone
-from oauth import SECRET_PARAMETERS, Authority, OAuthError, Reply, digest
+from oauth import Authority
+from values import SECRET_PARAMETERS, OAuthError, Reply, digest, parameters
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 HOLD_SECONDS = 600  # of a stalled reply nobody releases: longer than any client waits
@@ -50,29 +51,35 @@ class Server(socketserver.ThreadingTCPServer):
             "token": ("POST", client(authority.token)),
             "introspect": ("POST", client(authority.introspect)),
             "revoke": ("POST", client(authority.revoke)),
-            "userinfo": ("GET", lambda r, f: authority.userinfo(
+            "userinfo": ("GET", lambda r, f: authority.identity.userinfo(
                 r.headers.get("authorization", ""))),
+            "jwks": ("GET", lambda r, f: authority.identity.jwks()),
+            "authorize": ("GET POST", self._authorize),
             "device": ("GET POST", self._page),
         }
 
     def _with_client(self, handler):
         def run(request, form):
-            client, _ = self.authority.authenticate(
+            client = self.authority.authenticate(
                 form, request.headers.get("authorization", ""))
             return handler(form, client)
         return run
 
+    def _authorize(self, request, form):
+        authorizations = self.authority.authorizations
+        return (authorizations.page if request.method == "GET" else authorizations.decide)(form)
+
     def _page(self, request, form):
         action = self.path + "/device"
         if request.method == "GET":
-            query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request.target).query))
-            return Reply(200, pages.device_form(action, query.get("user_code", "")), HTML)
+            return Reply(200, pages.device_form(action, form.get("user_code", "")), HTML)
         outcome = {"allow": "approved", "deny": "denied"}.get(form.get("action", ""))
         code = form.get("user_code", "")
         if outcome is None or not self.authority.decide(code, outcome, "alice"):
             return Reply(400, pages.device_form(action, code, "No device waits with this code."),
                          HTML)
-        return Reply(200, pages.device_done(f"Done: {outcome}. You may close this page."), HTML)
+        return Reply(200, pages.note("Connect a device",
+                                     f"Done: {outcome}. You may close this page."), HTML)
 
     def _paths(self):
         """Path → endpoint name."""
@@ -216,9 +223,10 @@ class Handler(socketserver.BaseRequestHandler):
 
 
 def parse_form(request):
+    """The parameters in the query of a GET, in the body of a POST."""
+    if request.method == "GET":
+        return parameters(urllib.parse.urlsplit(request.target).query)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
         return {}
-    pairs = urllib.parse.parse_qsl(request.body.decode("utf-8", "replace"),
-                                   keep_blank_values=True)
-    return dict(pairs)
+    return parameters(request.body.decode("utf-8", "replace"))

@@ -334,7 +334,8 @@ static bool expect_view(struct story *s, const char *what, char *line)
 	else if (strcmp(what, "outcome") == 0)
 		expect_outcome(s, &v, line);
 	else if (strcmp(what, "code") == 0)
-		expect_text(s, what, v.approval ? v.approval->user_code : "none", line);
+		expect_text(s, what,
+			v.approval && v.approval->user_code ? v.approval->user_code : "none", line);
 	else if (strcmp(what, "retry") == 0)
 		expect_retry(s, &v, line);
 	else
@@ -479,6 +480,52 @@ static void die(struct story *s, const char *when)
 		FAIL(s, "die before store, or after store");
 }
 
+/* The state that the authorization URL carries, "" where there is none. */
+static void find_state(char *ret, size_t size)
+{
+	struct grant_view v;
+	const char *at;
+
+	subject_view(&v);
+	at = v.approval ? strstr(v.approval->verification_uri, "&state=") : NULL;
+	at = at ? at + strlen("&state=") : "";
+	(void)snprintf(ret, size, "%.*s", (int)strcspn(at, "&"), at);
+}
+
+/* paste [code-only] KIND TEXT: KIND is none where it is taken, else that of the refusal; {state} in
+ * TEXT stands for the state of the URL shown, and ~ for a line break. */
+static void paste(struct story *s, char *line)
+{
+	const char *word = next_word(&line), *kind, *hole;
+	bool code_only = strcmp(word, "code-only") == 0;
+	char state[128], text[2048];
+	struct fault why = {.kind = FAULT_NONE};
+
+	kind = code_only ? next_word(&line) : word;
+	find_state(state, sizeof(state));
+	hole = strstr(line, "{state}");
+	if (hole)
+		(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(hole - line), line, state,
+			hole + strlen("{state}"));
+	else
+		(void)snprintf(text, sizeof(text), "%s", line);
+	for (char *p = text; *p; p++)
+		if (*p == '~')
+			*p = '\n';
+	(void)subject_paste(text, code_only, &why); /* told by the fault */
+	expect_text(s, "the refusal", fault_kind_to_string(why.kind), kind);
+}
+
+/* open TEXT: the authorization URL shown has it */
+static void expect_open(struct story *s, const char *text)
+{
+	struct grant_view v;
+
+	subject_view(&v);
+	if (!v.approval || !strstr(v.approval->verification_uri, text))
+		FAIL(s, "the address is %s", v.approval ? v.approval->verification_uri : "none");
+}
+
 /* Steps of the world; false where @word is none. */
 static bool play_world(struct story *s, const char *word, char *line)
 {
@@ -526,6 +573,10 @@ static void play_line(struct story *s, char *line)
 			FAIL(s, "in flight is %s", subject_request()->url);
 	} else if (strcmp(word, "reply") == 0)
 		answer(s, line);
+	else if (strcmp(word, "paste") == 0)
+		paste(s, line);
+	else if (strcmp(word, "open") == 0)
+		expect_open(s, line);
 	else if (strcmp(word, "lost") == 0)
 		fail_exchange(s, EXCHANGE_LOST, line);
 	else if (strcmp(word, "not-sent") == 0)

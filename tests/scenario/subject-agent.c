@@ -181,6 +181,11 @@ void subject_command(enum grant_command command)
 	connection_command(connection, command);
 }
 
+int subject_paste(const char *text, bool code_only, struct fault *reterr)
+{
+	return connection_paste(connection, text, strlen(text), code_only, reterr);
+}
+
 const struct exchange_request *subject_request(void)
 {
 	return flight ? &flight->request : NULL;

@@ -113,6 +113,15 @@ void subject_command(enum grant_command command)
 	converge();
 }
 
+int subject_paste(const char *text, bool code_only, struct fault *reterr)
+{
+	int r;
+
+	r = grant_paste(grant, text, strlen(text), code_only, world.now, reterr);
+	converge();
+	return r;
+}
+
 const struct exchange_request *subject_request(void)
 {
 	return in_flight ? &request : NULL;

@@ -189,6 +189,36 @@ static void test_refresh_parameters(void)
 	secret_free(token);
 }
 
+static void check_client_credentials(
+	struct client client, const char *scopes, const char *authorization, const char *body)
+{
+	struct names list = {0};
+	struct params parameters = {0};
+	struct exchange_request r = {0};
+
+	REQUIRE(names_split(scopes, &list) == 0);
+	REQUIRE(params_add(&parameters, "resource", "https://h/a&b") == 0);
+	CHECK_INT(request_client_credentials(URL, &client, &list, &parameters, &r), 0);
+	check_request(&r, false, authorization, body);
+	names_done(&list);
+	params_done(&parameters);
+	client_done(&client);
+}
+
+static void test_client_credentials(void)
+{
+	check_client_credentials(client_of(CLIENT_AUTH_BASIC, "app", "pw"), "api https://h/mail",
+		"Basic YXBwOnB3",
+		"grant_type=client_credentials&scope=api+https%3A%2F%2Fh%2Fmail"
+		"&resource=https%3A%2F%2Fh%2Fa%26b");
+	check_client_credentials(client_of(CLIENT_AUTH_BASIC_RAW, "app", "p:w%+"), "",
+		"Basic YXBwOnA6dyUr",
+		"grant_type=client_credentials&resource=https%3A%2F%2Fh%2Fa%26b");
+	check_client_credentials(client_of(CLIENT_AUTH_POST, "app", "p&w"), "api", NULL,
+		"grant_type=client_credentials&scope=api&client_id=app&client_secret=p%26w"
+		"&resource=https%3A%2F%2Fh%2Fa%26b");
+}
+
 static void test_revocation(void)
 {
 	struct client client = client_of(CLIENT_AUTH_NONE, "app", NULL);
@@ -275,6 +305,8 @@ static const struct test tests[] = {
 		test_device_authorization_post},
 	{"a poll sends device code and verifier, once", test_device_token},
 	{"a refresh sends the added parameters and no scope, once", test_refresh_parameters},
+	{"client credentials send the scopes and the added parameters, and may be sent again",
+		test_client_credentials},
 	{"a revocation sends token and hint", test_revocation},
 	{"metadata is asked for without a body", test_metadata},
 	{"a copied client shares nothing", test_client_copy},

@@ -68,9 +68,10 @@ static void list_of_keys_is_complete(void)
 		"agent.proxy", "connections", "connections.NAME.provider",
 		"connections.NAME.issuer", "connections.NAME.endpoints",
 		"connections.NAME.endpoints.device_authorization",
-		"connections.NAME.endpoints.token", "connections.NAME.endpoints.revocation",
-		"connections.NAME.endpoints.introspection", "connections.NAME.endpoints.userinfo",
-		"connections.NAME.flow", "connections.NAME.client_id",
+		"connections.NAME.endpoints.authorization", "connections.NAME.endpoints.token",
+		"connections.NAME.endpoints.revocation", "connections.NAME.endpoints.introspection",
+		"connections.NAME.endpoints.userinfo", "connections.NAME.flow",
+		"connections.NAME.redirect_uri", "connections.NAME.client_id",
 		"connections.NAME.client_secret", "connections.NAME.client_secret.credential",
 		"connections.NAME.client_secret.file", "connections.NAME.client_auth",
 		"connections.NAME.scopes", "connections.NAME.required_scopes",
@@ -289,7 +290,8 @@ static void near_words_are_found_and_far_ones_are_not(void)
 	CHECK_TEXT(schema_near_key(connections, "isuer"), "issuer");
 	CHECK_TEXT(schema_near_key(connections, "flwo"), "flow");
 	CHECK_TEXT(schema_near_key(connections, "requestparameter"), "request_parameters");
-	CHECK(!schema_near_key(connections, "redirect_uri"));
+	CHECK_TEXT(schema_near_key(connections, "redirect_url"), "redirect_uri");
+	CHECK(!schema_near_key(connections, "certificate"));
 	CHECK(!schema_near_key(connections, "x"));
 	CHECK(!schema_near_key(connections, ""));
 	CHECK(!schema_find(connections, "client-id"));

@@ -69,6 +69,30 @@ static void a_fault_is_told_with_what_to_do(void)
 		"    wait: grantd tries again at 21:50:10 (5 min)\n");
 }
 
+static void what_needs_no_approval_asks_for_no_login(void)
+{
+	check_status("{" AGENT ",\"ready\":false,\"connections\":["
+		     "{\"name\":\"a\",\"state\":\"authorizing\",\"usable\":false,"
+		     "\"since\":\"2026-11-23T21:45:09Z\",\"fault\":null},"
+		     "{\"name\":\"b\",\"state\":\"authorizing\",\"usable\":false,"
+		     "\"since\":\"2026-11-23T21:30:10Z\","
+		     "\"fault\":{\"kind\":\"misconfigured\",\"detail\":\"invalid_client\"}},"
+		     "{\"name\":\"c\",\"state\":\"authorizing\",\"usable\":false,"
+		     "\"since\":\"2026-11-23T21:30:10Z\","
+		     "\"fault\":{\"kind\":\"provider_down\",\"detail\":\"503\","
+		     "\"retry_at\":\"2026-11-23T21:50:10Z\"}}]}",
+		"grantd 0.1, pid 812, up 15 min: not ready. Times are UTC.\n"
+		"\n"
+		"NAME  STATE        USABLE  SINCE     EXPIRES  NEXT\n"
+		"a     authorizing  no      21:45:09  -        -\n"
+		"b     authorizing  no      21:30:10  -        -\n"
+		"    misconfigured: invalid_client\n"
+		"    correct the configuration, then run: grantctl reload\n"
+		"c     authorizing  no      21:30:10  -        21:50:10\n"
+		"    provider_down: 503\n"
+		"    wait: grantd tries again at 21:50:10 (5 min)\n");
+}
+
 static void an_agent_without_connections_is_ready_for_some(void)
 {
 	check_status("{" AGENT ",\"ready\":false,\"connections\":[]}",
@@ -181,6 +205,7 @@ static void check_advice(const char *connection, bool person, const char *want)
 static void advice_follows_the_fault(void)
 {
 	check_advice("{\"name\":\"a\",\"state\":\"ready\",\"fault\":null}", false, "");
+	check_advice("{\"name\":\"a\",\"state\":\"authorizing\",\"fault\":null}", false, "");
 	check_advice("{\"name\":\"a\",\"state\":\"needs_approval\",\"fault\":null}", true,
 		"run: grantctl login a");
 	check_advice("{\"name\":\"a\",\"state\":\"awaiting_approval\",\"fault\":{\"kind\":"
@@ -319,6 +344,7 @@ static void short_memory_is_told(void)
 static const struct test tests[] = {
 	{"the table shows each connection", the_table_shows_each_connection},
 	{"a fault is told with what to do", a_fault_is_told_with_what_to_do},
+	{"what needs no approval asks for no login", what_needs_no_approval_asks_for_no_login},
 	{"an agent without connections says so", an_agent_without_connections_is_ready_for_some},
 	{"a long name stands on its own line", a_long_name_stands_on_its_own_line},
 	{"no line is longer than 80 columns", no_line_is_longer_than_80},

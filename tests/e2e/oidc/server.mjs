@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* oidc-provider over TLS on 127.0.0.1, with what grantd needs of it: device flow, rotating refresh
- * tokens, introspection, revocation, one client with a secret. Its own pages are the operator's.
+ * tokens, introspection, revocation, one client with a secret for people's grants and one for its
+ * own. Its own pages are the operator's.
  * Usage: node server.mjs CERT KEY CLIENT_SECRET MAX_SECONDS; one JSON line when ready; ends when
  * stdin closes. Lifetimes in seconds: ACCESS_TTL, DEVICE_TTL. */
 import { readFileSync } from 'node:fs';
@@ -21,9 +22,17 @@ function configuration() {
       grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
       response_types: [],
       redirect_uris: [],
+    }, {
+      client_id: 'service:one',
+      client_secret: clientSecret,
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: [],
     }],
     cookies: { keys: [randomBytes(24).toString('hex')] },
     features: {
+      clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
       devInteractions: { enabled: true },
       introspection: { enabled: true },
@@ -31,8 +40,10 @@ function configuration() {
       userinfo: { enabled: true },
     },
     rotateRefreshToken: () => true,
+    scopes: ['openid', 'offline_access', 'api'],
     ttl: {
       AccessToken: accessTtl,
+      ClientCredentials: accessTtl,
       DeviceCode: deviceTtl,
       Grant: 86400,
       Interaction: 600,
@@ -47,7 +58,8 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `https://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration());
   server.on('request', provider.callback());
-  process.stdout.write(`${JSON.stringify({ issuer, client_id: 'server:one' })}\n`);
+  const told = { issuer, client_id: 'server:one', service_id: 'service:one' };
+  process.stdout.write(`${JSON.stringify(told)}\n`);
 });
 
 setTimeout(() => process.exit(3), Number(maxSeconds) * 1000);

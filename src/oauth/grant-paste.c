@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A person approves in any browser and brings the address back: the authorization code flow, RFC
+ * 6749 §4.1, with PKCE (RFC 7636) and the issuer in the answer (RFC 9207). */
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "oauth/grant-state.h"
+#include "oauth/paste.h"
+
+bool grant_awaits_paste(const struct grant *g)
+{
+	return g->record.approval.present && g->record.approval.state;
+}
+
+/* The address to open, in @ret. 0, -ENOMEM, -EMSGSIZE. */
+static int authorization_url(const struct grant *g, const struct secret *state,
+	const struct secret *verifier, char **ret)
+{
+	_cleanup_(buf_done) struct buf url = BUF(PASTE_MAX);
+	int r;
+
+	r = paste_url(grant_endpoint(g, TASK_AUTHORIZE), g->setup.client.id, g->setup.redirect_uri,
+		&g->setup.scopes, state, verifier, NULL, NULL, &g->setup.request_parameters, &url);
+	if (r < 0)
+		return r;
+	*ret = buf_steal(&url);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int draw_state(struct grant *g, struct secret **ret)
+{
+	uint8_t random[32];
+	int r;
+
+	r = grant_draw(g, random);
+	if (r == 0)
+		r = pkce_verifier(random, ret); /* the same shape: 32 random bytes in base64url */
+	mem_wipe(random, sizeof(random));
+	return r;
+}
+
+static int prepare_paste(struct grant *g, struct record_approval *ret)
+{
+	_cleanup_(secret_freep) struct secret *state = NULL;
+	_cleanup_(mem_freep) char *url = NULL, *binding = mem_strdup(g->binding);
+	_cleanup_(mem_freep) char *redirect_uri = mem_strdup(g->setup.redirect_uri);
+	int r = binding && redirect_uri ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = grant_prepare_verifier(g);
+	if (r == 0)
+		r = draw_state(g, &state);
+	if (r == 0)
+		r = authorization_url(g, state, g->verifier, &url);
+	if (r < 0)
+		return r;
+	*ret = (struct record_approval){
+		.present = true,
+		.binding = steal(binding),
+		.device.verification_uri = steal(url),
+		.verifier = steal(g->verifier),
+		.state = steal(state),
+		.redirect_uri = steal(redirect_uri),
+		.names_issuer = g->endpoints.names_issuer,
+		.expires_usec = USEC_NEVER,
+	};
+	return 0;
+}
+
+void grant_begin_paste(struct grant *g, struct now now)
+{
+	struct record_approval approval;
+	struct verdict v = {.kind = REPLY_TRANSIENT};
+
+	if (prepare_paste(g, &approval) < 0) {
+		fault_set(
+			&v.fault, FAULT_INTERNAL, "out of memory, or an address beyond all bounds");
+		grant_fail_task(g, TASK_AUTHORIZE, &v, now);
+		return;
+	}
+	grant_drop_approval(g);
+	g->record.approval = approval;
+	g->approval_expires_boot = USEC_NEVER;
+	g->poll_boot = USEC_NEVER;
+	grant_announce(g);
+}
+
+int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, struct now now,
+	struct fault *reterr)
+{
+	const struct paste_expect expect = {
+		.state = g->record.approval.state,
+		.issuer = g->setup.issuer,
+		.iss_required = g->record.approval.names_issuer || g->endpoints.names_issuer,
+		.code_only = code_only,
+	};
+	struct secret *code = NULL;
+	int r;
+
+	if (g->code) {
+		fault_set(reterr, FAULT_TRANSIENT,
+			"another address is being looked at: wait for its end");
+		return -EBADMSG;
+	}
+	if (!grant_awaits_paste(g) || !g->approval_stored) {
+		fault_set(reterr, FAULT_NEEDS_APPROVAL,
+			"no address is waited for: begin with a login");
+		return -EBADMSG;
+	}
+	if (g->not_before_boot > now.boot_usec) {
+		fault_set(reterr, FAULT_THROTTLED,
+			"the provider asked to wait before the next request: paste it later");
+		return -EBADMSG;
+	}
+	r = paste_read(text, len, &expect, &code, reterr);
+	if (r < 0)
+		return r;
+	g->code = code;
+	grant_tick(g, now);
+	return 0;
+}
+
+/* A code is good for one use, also where it failed: the person opens the same address again. */
+void grant_code_failed(struct grant *g, const struct verdict *v, struct now now)
+{
+	struct fault f = v->fault;
+
+	g->code = secret_free(g->code);
+	if (v->kind == REPLY_INVALID_GRANT || v->kind == REPLY_DENIED || v->kind == REPLY_EXPIRED)
+		fault_set(&f, FAULT_NEEDS_APPROVAL,
+			"the provider does not take the code, which is good once and for a short time: "
+			"open the address again and paste the new one (%s)",
+			v->fault.detail);
+	else if (v->kind != REPLY_MISCONFIGURED)
+		fault_set(&f, v->fault.kind,
+			"the code could not be exchanged: open the address again and paste the new one "
+			"(%s)",
+			v->fault.detail);
+	grant_obey_retry_after(g, v->retry_after_usec, now);
+	grant_set_fault(g, &f, now);
+	grant_conclude(g, GRANT_END_APPROVAL, &f);
+}
+
+bool grant_approval_fits(const struct grant *g)
+{
+	const struct record_approval *a = &g->record.approval;
+
+	if (!text_equal(a->binding, g->binding))
+		return false;
+	switch (g->setup.flow) {
+	case GRANT_FLOW_DEVICE:
+		return !a->state;
+	case GRANT_FLOW_PASTE:
+		return a->state && text_equal(a->redirect_uri, g->setup.redirect_uri);
+	case GRANT_FLOW_CLIENT_CREDENTIALS:
+	case GRANT_FLOW_JWT_BEARER:
+	case _GRANT_FLOW_MAX:
+		break;
+	}
+	return false;
+}
+
+void grant_review_approval(struct grant *g, struct now now)
+{
+	struct fault f;
+
+	if (!g->record.approval.present || grant_approval_fits(g))
+		return;
+	grant_drop_approval(g);
+	fault_set(&f, FAULT_NEEDS_APPROVAL,
+		"flow or redirect_uri have changed: the approval that was pending is void");
+	grant_conclude(g, GRANT_END_APPROVAL, &f);
+	if (!grant_have(g) && !grant_unattended(g))
+		grant_want_login(g, now.boot_usec, false);
+}
