@@ -10,8 +10,10 @@
 #include "agent/settings.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "host/http.h"
 #include "host/store.h"
 #include "host/users.h"
+#include "oauth/assertion.h"
 
 /* One load: where faults go and what paths and keys they are about. */
 struct load {
@@ -23,6 +25,13 @@ struct load {
 };
 
 #define PATH_TEXT_MAX 4096
+/* A name of 63 letters and the longest key. */
+#define KEY_TEXT_MAX 128
+
+static void key_of(const struct config_connection *cc, const char *name, char ret[KEY_TEXT_MAX])
+{
+	(void)snprintf(ret, KEY_TEXT_MAX, "connections.%s.%s", cc->setup.name, name); /* fits */
+}
 
 static void access_done(struct access *a)
 {
@@ -139,12 +148,15 @@ static bool source_path(
 	return false;
 }
 
-static int read_client_secret(
-	struct load *l, const char *key, const struct source *s, struct secret **ret)
+/* Read the secret that @name of the connection tells of; *ret stays NULL where there is none, or a
+ * fault was told. 0, -ENOMEM. */
+static int read_secret(struct load *l, const struct config_connection *cc, const char *name,
+	const struct source *s, struct secret **ret)
 {
-	char path[PATH_TEXT_MAX];
+	char path[PATH_TEXT_MAX], key[KEY_TEXT_MAX];
 	struct fault why = {.kind = FAULT_NONE};
 
+	key_of(cc, name, key);
 	if (s->kind == SOURCE_NONE)
 		return 0;
 	if (s->kind == SOURCE_LITERAL) {
@@ -162,6 +174,41 @@ static int read_client_secret(
 	return 0;
 }
 
+/* See that the key can sign, so that it is not the provider that says so, in other words. */
+static int check_client_key(struct load *l, struct config_connection *cc)
+{
+	const struct source *s = &cc->client_key;
+	const struct client *client = &cc->setup.client;
+	char algorithm[ASSERTION_ALGORITHM_SIZE], key[KEY_TEXT_MAX];
+	struct fault why = {.kind = FAULT_NONE};
+	int r;
+
+	if (!client->key ||
+		(cc->client_key_passphrase.kind != SOURCE_NONE && !client->key_passphrase))
+		return 0;
+	key_of(cc, "client_key", key);
+	r = assertion_key_check(client->key, client->key_passphrase, client->key_algorithm,
+		algorithm, sizeof(algorithm), &why);
+	if (r == -EBADMSG)
+		config_fault(l->faults, l->path, s->line, s->column, key, "%s %s: %s",
+			s->kind == SOURCE_FILE ? "file" : "credential", s->name, why.detail);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int read_client_secrets(struct load *l, struct config_connection *cc)
+{
+	struct client *client = &cc->setup.client;
+	int r;
+
+	r = read_secret(l, cc, "client_secret", &cc->client_secret, &client->secret);
+	if (r == 0)
+		r = read_secret(l, cc, "client_key", &cc->client_key, &client->key);
+	if (r == 0)
+		r = read_secret(l, cc, "client_key_passphrase", &cc->client_key_passphrase,
+			&client->key_passphrase);
+	return r < 0 ? r : check_client_key(l, cc);
+}
+
 static void read_store_key(struct load *l, const struct source *s, struct secret **ret)
 {
 	char path[PATH_TEXT_MAX];
@@ -177,22 +224,23 @@ static void read_store_key(struct load *l, const struct source *s, struct secret
 static void check_ca_file(
 	struct load *l, const char *key, const char *ca_file, unsigned line, unsigned column)
 {
-	if (ca_file && access(ca_file, R_OK) < 0)
-		config_fault(l->faults, l->path, line, column, key, "can't read %s: %m", ca_file);
+	struct fault why = {.kind = FAULT_NONE};
+
+	if (ca_file && http_ca_check(ca_file, &why) < 0)
+		config_fault(l->faults, l->path, line, column, key, "%s", why.detail);
 }
 
 static int load_connection(struct load *l, struct config_connection *cc, struct access *allow)
 {
-	char key[128];
+	char key[KEY_TEXT_MAX];
 	int r;
 
-	(void)snprintf(key, sizeof(key), "connections.%s.client_secret", cc->setup.name);
-	r = read_client_secret(l, key, &cc->client_secret, &cc->setup.client.secret);
+	r = read_client_secrets(l, cc);
 	if (r < 0)
 		return r;
-	(void)snprintf(key, sizeof(key), "connections.%s.ca_file", cc->setup.name);
-	check_ca_file(l, key, cc->ca_file, cc->line, cc->column);
-	(void)snprintf(key, sizeof(key), "connections.%s.allow", cc->setup.name);
+	key_of(cc, "ca_file", key);
+	check_ca_file(l, key, cc->ca_file, cc->ca_file_line, cc->ca_file_column);
+	key_of(cc, "allow", key);
 	return resolve(l, key, &cc->allow, allow);
 }
 
@@ -208,7 +256,7 @@ static int load_parts(struct load *l, struct settings *s)
 	if (r < 0)
 		return r;
 	read_store_key(l, &c->store_key, &s->store_key_given);
-	check_ca_file(l, "agent.ca_file", c->ca_file, 0, 0);
+	check_ca_file(l, "agent.ca_file", c->ca_file, c->ca_file_line, c->ca_file_column);
 	for (size_t i = 0; i < c->n_connections; i++) {
 		r = load_connection(l, &c->connections[i], &s->allow[i]);
 		if (r < 0)
@@ -225,18 +273,18 @@ int settings_load(const char *path, const char *credentials, bool check_only, st
 		.check_only = check_only,
 		.faults = faults};
 	_cleanup_(settings_freep) struct settings *s = mem_alloc(sizeof(*s));
-	struct buf text = BUF(CONFIG_SIZE_MAX);
+	_cleanup_(buf_done) struct buf text = BUF(CONFIG_SIZE_MAX);
 	struct fault why = {.kind = FAULT_NONE};
 	int r;
 
 	if (!s)
 		return -ENOMEM;
 	if (store_file_read(path, &text, &l.mode, &why) < 0) {
-		config_fault(faults, path, 0, 0, NULL, "%s", why.detail);
+		/* It names the file itself. */
+		config_fault(faults, NULL, 0, 0, NULL, "%s", why.detail);
 		return -EINVAL;
 	}
 	r = config_parse(path, buf_text(&text), text.len, &s->config, faults);
-	buf_done(&text);
 	if (r == 0)
 		r = load_parts(&l, s);
 	if (r < 0)

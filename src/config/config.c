@@ -29,6 +29,8 @@ static void connection_done(struct config_connection *c)
 	grant_setup_done(&c->setup);
 	c->provider = mem_free(c->provider);
 	source_done(&c->client_secret);
+	source_done(&c->client_key);
+	source_done(&c->client_key_passphrase);
 	principals_done(&c->allow);
 	c->ca_file = mem_free(c->ca_file);
 }
@@ -118,6 +120,7 @@ static bool is_set(const struct schema_key *key, const char *base)
 
 	switch (key->type) {
 	case SCHEMA_WORD:
+		return key->words->storage != SCHEMA_AS_TEXT || *(char *const *)at != NULL;
 	case SCHEMA_BOOL:
 	case SCHEMA_DURATION:
 		return true;
@@ -192,6 +195,13 @@ static bool is_literal(const struct schema_key *key, const void *at)
 	return key->type == SCHEMA_SOURCE && ((const struct source *)at)->kind == SOURCE_LITERAL;
 }
 
+/* A word that was not chosen may give way to what the provider says: it would not, if it were read
+ * back as chosen. */
+static bool is_unchosen(const struct schema_key *key, const char *base)
+{
+	return key->type == SCHEMA_WORD && key->given > 0 && !*(const bool *)(base + key->given);
+}
+
 static void show_keys(
 	struct buf *b, const struct schema_key *section, const char *base, unsigned depth)
 {
@@ -206,7 +216,9 @@ static void show_keys(
 				(int)depth * INDENT, "", key->name);
 			continue;
 		}
-		show_name(b, key->name, depth);
+		if (is_unchosen(key, base))
+			(void)buf_printf(b, "%*s# by default ", (int)depth * INDENT, "");
+		show_name(b, key->name, is_unchosen(key, base) ? 0 : depth);
 		show_value(b, key, at, depth);
 	}
 }

@@ -31,15 +31,18 @@ struct principals {
 };
 
 struct config_connection {
-	struct grant_setup
-		setup; /* client.secret is empty until the agent has read client_secret */
+	struct grant_setup setup; /* client.secret, .key and .key_passphrase are empty until the
+	                             agent has read the three below */
 	char *provider;
 	struct source client_secret;
-	bool client_auth_given;     /* else it follows from there being a secret */
+	struct source client_key;
+	struct source client_key_passphrase;
+	bool client_auth_given;     /* else it follows from there being a secret or a key */
 	bool required_scopes_given; /* else they follow from scopes */
 	bool required;
 	struct principals allow;
 	char *ca_file;
+	unsigned ca_file_line, ca_file_column;
 	unsigned line, column; /* of its name */
 };
 
@@ -48,6 +51,7 @@ struct config {
 	struct principals operators;
 	struct source store_key; /* SOURCE_NONE: made at first start beside the store */
 	char *ca_file;
+	unsigned ca_file_line, ca_file_column;
 	char *proxy;
 	struct config_connection *connections; /* in the file's order */
 	size_t n_connections;
@@ -66,7 +70,7 @@ struct config_faults {
 #define CONFIG_CONNECTIONS_MAX 4096 /* one record, timer and HTTP handle each */
 
 /* Add one fault in the form above; @line and @column count from 1, 0 leaves them out, and so does
- * NULL for @key. A want of memory sticks in faults->text.error. */
+ * NULL for @file and @key. A want of memory sticks in faults->text.error. */
 void config_fault(struct config_faults *f, const char *file, unsigned line, unsigned column,
 	const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
 void config_faults_done(struct config_faults *f);

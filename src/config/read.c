@@ -361,11 +361,6 @@ static int read_section(struct reader *r, const struct place *at, const struct s
 {
 	if (!expect(r, at, key, node, YAML_MAPPING))
 		return 0;
-	if (key->line > 0) {
-		memcpy((char *)base - key->offset + key->line, &node->line, sizeof(node->line));
-		memcpy((char *)base - key->offset + key->column, &node->column,
-			sizeof(node->column));
-	}
 	return read_keys(r, at, key, node, base);
 }
 
@@ -490,10 +485,15 @@ static int read_typed(struct reader *r, const struct place *at, const struct sch
 static int read_value(struct reader *r, const struct place *at, const struct schema_key *key,
 	struct yaml_node *node, void *base)
 {
-	int outcome = read_typed(r, at, key, node, (char *)base + key->offset);
+	char *to = base;
+	int outcome = read_typed(r, at, key, node, to + key->offset);
 
 	if (outcome == 0 && key->given > 0 && !node->broken)
-		*(bool *)((char *)base + key->given) = true;
+		*(bool *)(to + key->given) = true;
+	if (key->line > 0) {
+		memcpy(to + key->line, &node->line, sizeof(node->line));
+		memcpy(to + key->column, &node->column, sizeof(node->column));
+	}
 	return outcome;
 }
 

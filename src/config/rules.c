@@ -37,24 +37,129 @@ static void check_endpoints(const struct teller *t, const struct place *at,
 	}
 }
 
+/* What proves the client where nobody says: in flow jwt_bearer the assertion is proof enough. */
+static enum client_auth default_client_auth(
+	const struct config_connection *c, bool secret, bool key)
+{
+	if (secret)
+		return CLIENT_AUTH_BASIC;
+	return key && c->setup.flow != GRANT_FLOW_JWT_BEARER ? CLIENT_AUTH_KEY : CLIENT_AUTH_NONE;
+}
+
+/* What a way of client authentication takes. */
+static const char *proof_of(enum client_auth auth)
+{
+	switch (auth) {
+	case CLIENT_AUTH_BASIC:
+	case CLIENT_AUTH_BASIC_RAW:
+	case CLIENT_AUTH_POST:
+		return "client_secret";
+	case CLIENT_AUTH_KEY:
+		return "client_key";
+	case CLIENT_AUTH_NONE:
+	case _CLIENT_AUTH_MAX:
+		break;
+	}
+	return NULL;
+}
+
 static void check_client_auth(const struct teller *t, const struct place *at,
 	const struct yaml_node *node, struct config_connection *c)
 {
 	const struct place here = {.up = at, .name = "client_auth"};
+	struct client *client = &c->setup.client;
 	bool secret = yaml_node_get(node, "client_secret") != NULL;
+	const char *needed;
 
 	if (!c->client_auth_given) {
-		c->setup.client.auth = secret ? CLIENT_AUTH_BASIC : CLIENT_AUTH_NONE;
+		client->auth = default_client_auth(c, secret, yaml_node_get(node, "client_key"));
 		c->setup.auth_by_metadata = secret;
 		return;
 	}
-	if (c->setup.client.auth == CLIENT_AUTH_NONE && secret)
+	needed = proof_of(client->auth);
+	if (!text_equal(needed, "client_secret") && secret)
 		tell_value(t, &here, yaml_node_get(node, "client_auth"),
-			"is none beside a client_secret, must be one or the other");
-	if (c->setup.client.auth != CLIENT_AUTH_NONE && !secret)
+			"is %s beside a client_secret, must be one or the other",
+			client_auth_to_string(client->auth));
+	if (needed && !yaml_node_get(node, needed))
 		tell_value(t, &here, yaml_node_get(node, "client_auth"),
-			"is %s without a client_secret, must be none or have one",
-			client_auth_to_string(c->setup.client.auth));
+			"is %s without a %s, must be none or have one",
+			client_auth_to_string(client->auth), needed);
+}
+
+/* A key @name that has no use without something else, which @missing tells. */
+static void check_use(const struct teller *t, const struct place *at, const struct yaml_node *node,
+	const char *name, const char *missing)
+{
+	const struct place here = {.up = at, .name = name};
+
+	if (yaml_node_get(node, name))
+		tell_key(t, &here, yaml_node_get(node, name), "%s", missing);
+}
+
+/* Keys that only say more about the private key, and the private key itself. */
+static void check_key(const struct teller *t, const struct place *at, const struct yaml_node *node,
+	const struct config_connection *c)
+{
+	static const char *const details[] = {
+		"client_key_passphrase", "client_key_id", "client_key_algorithm"};
+	const bool proves = c->setup.client.auth == CLIENT_AUTH_KEY;
+	const struct yaml_node *auth = yaml_node_get(node, "client_auth");
+
+	for (size_t i = 0; i < ELEMENTS(details) && !yaml_node_get(node, "client_key"); i++)
+		check_use(t, at, node, details[i],
+			"has no use without a client_key, must be left out or have one");
+	if (auth && auth->broken)
+		return;
+	if (!proves)
+		check_use(t, at, node, "client_auth_audience",
+			"has no use without client_auth: private_key_jwt, must be left out or have "
+			"it");
+	if (!proves && c->setup.flow != GRANT_FLOW_JWT_BEARER)
+		check_use(t, at, node, "client_key",
+			"has no use without client_auth: private_key_jwt or flow: jwt_bearer, must "
+			"be left out or have one of them");
+}
+
+static void check_assertion(const struct teller *t, const struct place *at,
+	const struct yaml_node *node, const struct config_connection *c)
+{
+	const struct place here = {.up = at, .name = "flow"};
+	const struct yaml_node *assertion = yaml_node_get(node, "assertion");
+
+	if (c->setup.flow != GRANT_FLOW_JWT_BEARER) {
+		check_use(t, at, node, "assertion",
+			"goes with flow jwt_bearer only, must be left out");
+		return;
+	}
+	if (!yaml_node_get(node, "client_key"))
+		tell_value(t, &here, yaml_node_get(node, "flow"),
+			"is jwt_bearer without a client_key, must have one: it signs the assertion");
+	if (!assertion || (!yaml_node_get(assertion, "subject") && !assertion->broken))
+		tell_value(t, &here, yaml_node_get(node, "flow"),
+			"is jwt_bearer without assertion.subject, must name the user whose token it "
+			"is");
+}
+
+/* Is the parameter @name given by its own key and once more in @map? A server would refuse it. */
+static void check_twice(const struct teller *t, const struct place *at,
+	const struct yaml_node *node, const char *name, const char *map)
+{
+	const struct place section = {.up = at, .name = map};
+	const struct place here = {.up = &section, .name = name};
+	const struct yaml_node *more = yaml_node_get(node, map);
+	const struct yaml_node *second = more ? yaml_node_get(more, name) : NULL;
+
+	if (second && yaml_node_get(node, name))
+		tell_key(t, &here, second, "is sent by the key %s already, must be left out", name);
+}
+
+static void check_parameters(
+	const struct teller *t, const struct place *at, const struct yaml_node *node)
+{
+	check_twice(t, at, node, "audience", "request_parameters");
+	check_twice(t, at, node, "resource", "request_parameters");
+	check_twice(t, at, node, "resource", "token_parameters");
 }
 
 static void check_flow(const struct teller *t, const struct place *at, const struct yaml_node *node,
@@ -63,10 +168,11 @@ static void check_flow(const struct teller *t, const struct place *at, const str
 	const struct place here = {.up = at, .name = "flow"};
 	const struct place redirect = {.up = at, .name = "redirect_uri"};
 
-	if (c->setup.flow == GRANT_FLOW_CLIENT_CREDENTIALS && !yaml_node_get(node, "client_secret"))
+	if (c->setup.flow == GRANT_FLOW_CLIENT_CREDENTIALS &&
+		!yaml_node_get(node, "client_secret") && !yaml_node_get(node, "client_key"))
 		tell_value(t, &here, yaml_node_get(node, "flow"),
-			"is client_credentials without a client_secret, must have one: it is the "
-			"credential");
+			"is client_credentials without a client_secret or client_key, must have "
+			"one: it is the credential");
 	if (c->setup.flow == GRANT_FLOW_PASTE && !yaml_node_get(node, "redirect_uri"))
 		tell_value(t, &here, yaml_node_get(node, "flow"),
 			"is paste without a redirect_uri, must have the one registered at the "
@@ -137,5 +243,8 @@ int rules_check(const struct teller *t, const struct place *at, const struct yam
 	check_endpoints(t, at, node, c);
 	check_client_auth(t, at, node, c);
 	check_flow(t, at, node, c);
+	check_key(t, at, node, c);
+	check_assertion(t, at, node, c);
+	check_parameters(t, at, node);
 	return check_required_scopes(t, at, node, c);
 }

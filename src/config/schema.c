@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "config/schema.h"
+#include "oauth/jose.h"
 #include "oauth/metadata.h"
 #include "oauth/request.h"
 #include "oauth/setup.h"
@@ -47,19 +48,36 @@ static bool is_issuer(const char *text)
 	return metadata_is_https_url(text) && !strchr(text, '?');
 }
 
+/* What follows the scheme of a URI (RFC 3986 §3.1), from its colon on; NULL where there is none. */
+static const char *after_scheme(const char *text)
+{
+	const char *rest = text + strspn(text, LOWER UPPER DIGITS "+.-");
+
+	return rest != text && strchr(LOWER UPPER, text[0]) && *rest == ':' ? rest : NULL;
+}
+
+#define URI_CHARS LOWER UPPER DIGITS "-._~:/?[]@!$&'()*+,;=%"
+
 /* An absolute URI (RFC 3986 §4.3), compared byte for byte by providers: of the web, or of a scheme
  * that an app has for itself (RFC 8252 §7.1). Digits behind the colon are a port: there the scheme
  * was forgotten. */
 static bool is_redirect(const char *text)
 {
-	const char *rest = text + strspn(text, LOWER UPPER DIGITS "+.-");
+	const char *rest = after_scheme(text);
 
-	if (!strchr(LOWER UPPER, text[0]) || rest == text || *rest != ':' || strchr(text, '#'))
+	if (!rest || strchr(text, '#'))
 		return false;
 	if (text_starts(text, "http:") || text_starts(text, "https:"))
 		return metadata_is_web_address(text);
-	return !strchr(DIGITS, rest[1]) &&
-		made_of(rest, LOWER UPPER DIGITS "-._~:/?[]@!$&'()*+,;=%");
+	return !strchr(DIGITS, rest[1]) && made_of(rest, URI_CHARS);
+}
+
+/* An absolute URI without fragment (RFC 8707 §2, RFC 3986 §4.3). */
+static bool is_resource(const char *text)
+{
+	const char *rest = after_scheme(text);
+
+	return rest && made_of(rest + 1, URI_CHARS);
 }
 
 static bool is_proxy(const char *text)
@@ -211,6 +229,14 @@ static const struct schema_form unit_form = {
 	.fits = is_unit,
 };
 
+static const struct schema_form resource_form = {
+	.what = "an absolute URI without fragment",
+	.example = "https://api.example.com/",
+	.pattern = "^[A-Za-z][A-Za-z0-9+.-]*:[^\x01-\x20\x7f#]+$",
+	.max = METADATA_URL_MAX,
+	.fits = is_resource,
+};
+
 /* A parameter given twice is refused by servers (RFC 6749 §3.1), so what we send is ours alone. */
 #define TOKEN_RESERVED \
 	"assertion", "client_assertion", "client_assertion_type", "client_id", "client_secret", \
@@ -240,6 +266,18 @@ static const char *const request_reserved[] = {
 
 static const struct schema_form request_form = PARAMETER_FORM(request_reserved);
 static const struct schema_form token_form = PARAMETER_FORM(token_reserved);
+
+static const char *const claims_reserved[] = {
+	"aud", "exp", "iat", "iss", "jti", "nbf", "sub", NULL};
+
+static const struct schema_form claim_form = {
+	.what = "the name of a claim that grantd does not make itself",
+	.example = "scope",
+	.pattern = "^" NO_CONTROL "+$",
+	.max = 255,
+	.fits = is_text,
+	.reserved = claims_reserved,
+};
 
 bool schema_form_fits(const struct schema_form *form, const char *text)
 {
@@ -274,11 +312,17 @@ static const char *client_auth_word(unsigned i)
 	return client_auth_to_string((enum client_auth)i);
 }
 
+static const char *algorithm_word(unsigned i)
+{
+	return jose_algorithm_to_string((enum jose_algorithm)i);
+}
+
 static const struct schema_words ready_when_words = {2, ready_when_word, SCHEMA_AS_BOOL};
 static const struct schema_words provider_words = {1, provider_word, SCHEMA_AS_TEXT};
 static const struct schema_words flow_words = {_GRANT_FLOW_MAX, flow_word, SCHEMA_AS_ENUM};
 static const struct schema_words client_auth_words = {
 	_CLIENT_AUTH_MAX, client_auth_word, SCHEMA_AS_ENUM};
+static const struct schema_words algorithm_words = {JOSE_EDDSA + 1, algorithm_word, SCHEMA_AS_TEXT};
 
 /* --- the table --- */
 
@@ -363,6 +407,8 @@ static const struct schema_key agent_keys[] = {
 		.type = SCHEMA_TEXT,
 		.form = &path_form,
 		.offset = offsetof(struct config, ca_file),
+		.line = offsetof(struct config, ca_file_line),
+		.column = offsetof(struct config, ca_file_column),
 		.help = "PEM file of the authorities that servers are checked against, instead of "
 			"those of the system.",
 	},
@@ -424,6 +470,31 @@ static const struct schema_key refresh_keys[] = {
 
 #define SETUP(member) offsetof(struct config_connection, setup.member)
 
+static const struct schema_key assertion_keys[] = {
+	{
+		.name = "subject",
+		.type = SCHEMA_TEXT,
+		.form = &schema_text,
+		.offset = SETUP(assertion_subject),
+		.help = "The user whose token it is (the claim sub).",
+	},
+	{
+		.name = "audience",
+		.type = SCHEMA_TEXT,
+		.form = &schema_text,
+		.offset = SETUP(assertion_audience),
+		.help = "Whom the assertion is addressed to (the claim aud); default is the "
+			"issuer, else the token endpoint.",
+	},
+	{
+		.name = "claims",
+		.type = SCHEMA_PARAMS,
+		.form = &claim_form,
+		.offset = SETUP(assertion_claims),
+		.help = "More claims, each a text, where the provider wants them.",
+	},
+};
+
 static const struct schema_key connection_keys[] = {
 	{
 		.name = "provider",
@@ -455,9 +526,9 @@ static const struct schema_key connection_keys[] = {
 		.words = &flow_words,
 		.fallback = "device",
 		.offset = SETUP(flow),
-		.help = "How the grant is given: device, a person approves a code (RFC 8628); "
-			"paste, a person pastes back an address (RFC 6749 section 4.1); "
-			"client_credentials, nobody has to approve (section 4.4).",
+		.help = "How the grant is given: device, a person approves a code; paste, a person "
+			"pastes back an address; client_credentials or jwt_bearer, a secret or a "
+			"key is enough.",
 	},
 	{
 		.name = "redirect_uri",
@@ -490,8 +561,54 @@ static const struct schema_key connection_keys[] = {
 		.words = &client_auth_words,
 		.offset = SETUP(client.auth),
 		.given = offsetof(struct config_connection, client_auth_given),
-		.help = "How the client proves itself (RFC 6749 section 2.3.1); default is "
-			"client_secret_basic with a client_secret, else none.",
+		.help = "How the client proves itself (RFC 6749 section 2.3.1, RFC 7523 section "
+			"2.2); default is client_secret_basic with a client_secret, private_key_jwt "
+			"with a client_key but for flow jwt_bearer, else none.",
+	},
+	{
+		.name = "client_auth_audience",
+		.type = SCHEMA_TEXT,
+		.form = &schema_text,
+		.offset = SETUP(client.auth_audience),
+		.help = "Whom the assertion of private_key_jwt is addressed to (the claim aud); "
+			"default is the token endpoint.",
+	},
+	{
+		.name = "client_key",
+		.type = SCHEMA_SOURCE,
+		.offset = offsetof(struct config_connection, client_key),
+		KEYS(source_keys),
+		.help = "Where the private key comes from that assertions are signed with: PEM or "
+			"JWK.",
+	},
+	{
+		.name = "client_key_passphrase",
+		.type = SCHEMA_SOURCE,
+		.offset = offsetof(struct config_connection, client_key_passphrase),
+		KEYS(source_keys),
+		.help = "Where the passphrase of an encrypted client_key comes from.",
+	},
+	{
+		.name = "client_key_id",
+		.type = SCHEMA_TEXT,
+		.form = &schema_text,
+		.offset = SETUP(client.key_id),
+		.help = "The name of the key at the provider (the header kid); default is the kid "
+			"of a JWK, else none is sent.",
+	},
+	{
+		.name = "client_key_algorithm",
+		.type = SCHEMA_WORD,
+		.words = &algorithm_words,
+		.offset = SETUP(client.key_algorithm),
+		.help = "How the key signs (RFC 7518 section 3.1, RFC 8037); default is the alg of "
+			"a JWK, else RS256, ES256 or EdDSA by the type of the key.",
+	},
+	{
+		.name = "assertion",
+		.type = SCHEMA_SECTION,
+		KEYS(assertion_keys),
+		.help = "What the assertion of flow jwt_bearer says.",
 	},
 	{
 		.name = "scopes",
@@ -510,6 +627,22 @@ static const struct schema_key connection_keys[] = {
 		.given = offsetof(struct config_connection, required_scopes_given),
 		.help = "The scopes without which the grant is not usable; default is scopes "
 			"without openid, offline_access, offline and refresh_token.",
+	},
+	{
+		.name = "resource",
+		.type = SCHEMA_NAMES,
+		.form = &resource_form,
+		.offset = SETUP(resources),
+		.help = "The resources that the token is for (RFC 8707), named in every request for "
+			"one.",
+	},
+	{
+		.name = "audience",
+		.type = SCHEMA_TEXT,
+		.form = &schema_text,
+		.offset = SETUP(audience),
+		.help = "What the token is for, in the words of providers that know the parameter "
+			"audience; sent in the first request.",
 	},
 	{
 		.name = "required",
@@ -555,6 +688,8 @@ static const struct schema_key connection_keys[] = {
 		.type = SCHEMA_TEXT,
 		.form = &path_form,
 		.offset = offsetof(struct config_connection, ca_file),
+		.line = offsetof(struct config_connection, ca_file_line),
+		.column = offsetof(struct config_connection, ca_file_column),
 		.help = "PEM file of the authorities for this connection, instead of those of the "
 			"agent.",
 	},

@@ -35,7 +35,7 @@ struct schema_form {
 /* Elements of one list or map of texts. */
 #define SCHEMA_LIST_MAX 256
 /* Keys of one section in the table. */
-#define SCHEMA_KEYS_MAX 24
+#define SCHEMA_KEYS_MAX 48
 
 enum schema_storage { SCHEMA_AS_ENUM, SCHEMA_AS_BOOL, SCHEMA_AS_TEXT };
 
@@ -54,7 +54,7 @@ struct schema_key {
 	const char *fallback; /* the default as it would be written, NULL where there is none */
 	size_t offset;        /* of the value in the structure of the section */
 	size_t given;         /* of a bool that becomes true when the key is there; 0: none */
-	size_t line, column;  /* of the place the section stands at; 0: none */
+	size_t line, column;  /* of where the value stands; 0: not kept */
 
 	const struct schema_words *words; /* WORD */
 	const struct schema_form *form;   /* TEXT, NAMES; the names of PARAMS and MAP */

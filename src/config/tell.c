@@ -52,10 +52,11 @@ __attribute__((format(printf, 6, 0))) static void add_fault(struct config_faults
 		f->text.max = FAULTS_SIZE_MAX;
 	if (vsnprintf(raw, sizeof(raw), format, args) < 0)
 		raw[0] = '\0';
-	(void)buf_printf(&f->text, "%.*s:", FILE_MAX, file);
+	if (file)
+		(void)buf_printf(&f->text, "%.*s:", FILE_MAX, file);
 	add_position(&f->text, line, column);
 	text_clean(cleaned, sizeof(cleaned), key, strlen(key));
-	(void)buf_printf(&f->text, " %s%s", cleaned, cleaned[0] ? ": " : "");
+	(void)buf_printf(&f->text, "%s%s%s", file ? " " : "", cleaned, cleaned[0] ? ": " : "");
 	text_clean(cleaned, sizeof(cleaned), raw, strlen(raw));
 	(void)buf_printf(&f->text, "%s\n", cleaned);
 }

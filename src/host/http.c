@@ -12,8 +12,12 @@
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 #include <systemd/sd-event.h>
 
 #include "base/buf.h"
@@ -930,4 +934,48 @@ void http_set_timeouts(struct http *h, unsigned connect_ms, unsigned total_ms)
 {
 	h->connect_ms = connect_ms;
 	h->total_ms = total_ms;
+}
+
+/* --- the certificates of authorities ---------------------------------------------------------- */
+
+static void ca_store_freep(X509_STORE **store)
+{
+	X509_STORE_free(*store);
+}
+
+/* Is there a certificate in the PEM file @path? One that can't be read makes libcurl refuse them
+ * all.
+ */
+static bool has_certificate(const char *path)
+{
+	_cleanup_(ca_store_freep) X509_STORE *store = X509_STORE_new();
+	bool found = false;
+
+	if (store && X509_STORE_load_file(store, path) == 1) {
+		STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+		for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)
+			found |= X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i)) != NULL;
+	}
+	ERR_clear_error(); /* else it would be taken for one of the next TLS connection */
+	return found;
+}
+
+int http_ca_check(const char *path, struct fault *reterr)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0) {
+		const int r = -errno;
+
+		fault_set(reterr, FAULT_MISCONFIGURED, "cannot read %s: %s", path,
+			strerrordesc_np(-r));
+		return r;
+	}
+	if (S_ISREG(st.st_mode) && has_certificate(path))
+		return 0;
+	fault_set(reterr, FAULT_MISCONFIGURED,
+		"%s holds no certificate: give a PEM file with a block that says CERTIFICATE",
+		path);
+	return -EBADMSG;
 }

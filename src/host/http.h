@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/exchange.h"
+#include "base/fault.h"
 #include "host/loop.h"
 
 /* HTTP by libcurl's multi interface on the loop: https only, no redirect is followed, HTTP/2 where
@@ -27,6 +28,11 @@ struct http_options {
 int http_new(struct loop *loop, const char *user_agent, struct http **ret); /* 0, -errno */
 struct http *http_free(struct http *h); /* every slot must be gone */
 DEFINE_CLEANUP(struct http, http_free)
+
+/* Is @path a file with at least one certificate, as libcurl will read it? 0; -EBADMSG or -errno
+ * with
+ * @reterr (misconfigured). */
+int http_ca_check(const char *path, struct fault *reterr);
 
 /* For tests of what is slow: other timeouts than the above for what is started from now on. */
 void http_set_timeouts(struct http *h, unsigned connect_ms, unsigned total_ms);

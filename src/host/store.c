@@ -743,15 +743,40 @@ int store_secret_read(const char *path, bool credential, struct secret **ret, st
 	return 0;
 }
 
+/* May nobody write what @st is of but root and the user we run as? */
+static int check_writers(const char *path, const struct stat *st, struct fault *reterr)
+{
+	if (st->st_mode & 0022) {
+		fault_set(reterr, FAULT_MISCONFIGURED,
+			"%s can be written by others (mode %04o): run chmod go-w on it", path,
+			st->st_mode & 07777);
+		return -EPERM;
+	}
+	if (st->st_uid != 0 && st->st_uid != geteuid()) {
+		fault_set(reterr, FAULT_MISCONFIGURED,
+			"%s belongs to another user (uid %u): run chown %u on it", path,
+			(unsigned)st->st_uid, (unsigned)geteuid());
+		return -EPERM;
+	}
+	return 0;
+}
+
 int store_file_read(const char *path, struct buf *ret, unsigned *ret_mode, struct fault *reterr)
 {
+	_cleanup_(buf_done) struct buf content = BUF(ret->max);
 	const struct place p = place_at_path(path);
 	struct stat st = {0};
 	int r;
 
-	r = place_read(&p, ret, &st);
+	r = place_read(&p, &content, &st);
 	if (r < 0)
 		return place_fault(&p, "read", r, reterr);
+	r = check_writers(path, &st, reterr);
+	if (r < 0)
+		return r;
+	buf_done(ret);
+	*ret = content;
+	content = BUF(0);
 	if (ret_mode)
 		*ret_mode = st.st_mode & 07777;
 	return 0;

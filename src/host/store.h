@@ -65,9 +65,9 @@ int store_key_own(struct store *s, struct secret **ret, struct fault *reterr);
 #define STORE_SECRET_MAX (64u * 1024) /* a private key in PEM has 3 KiB */
 int store_secret_read(const char *path, bool credential, struct secret **ret, struct fault *reterr);
 
-/* The whole of a regular file that holds no secret (the configuration), up to @ret->max bytes, in
- * place of what @ret held; *ret_mode (may be NULL) is its permission bits. 0; -errno with @reterr
- * (kind misconfigured). */
+/* The whole of a regular file that says what to do (the configuration), up to @ret->max bytes, in
+ * place of what @ret held; *ret_mode (may be NULL) is its permission bits. 0; -EPERM where others
+ * than root and our own user may write it; -errno, both with @reterr (kind misconfigured). */
 int store_file_read(const char *path, struct buf *ret, unsigned *ret_mode, struct fault *reterr);
 
 /* The application-specific machine id (sd_id128_get_machine_app_specific); zero bytes where the

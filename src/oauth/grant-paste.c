@@ -20,10 +20,15 @@ static int authorization_url(const struct grant *g, const struct secret *state,
 	const struct secret *verifier, char **ret)
 {
 	_cleanup_(buf_done) struct buf url = BUF(PASTE_MAX);
+	_cleanup_(params_done) struct params parameters = {0};
+	const struct names none = {0};
 	int r;
 
-	r = paste_url(grant_endpoint(g, TASK_AUTHORIZE), g->setup.client.id, g->setup.redirect_uri,
-		&g->setup.scopes, state, verifier, NULL, NULL, &g->setup.request_parameters, &url);
+	r = grant_parameters(&none, g->setup.audience, &g->setup.request_parameters, &parameters);
+	if (r == 0)
+		r = paste_url(grant_endpoint(g, TASK_AUTHORIZE), g->setup.client.id,
+			g->setup.redirect_uri, &g->setup.scopes, state, verifier, NULL,
+			&g->setup.resources, &parameters, &url);
 	if (r < 0)
 		return r;
 	*ret = buf_steal(&url);

@@ -121,6 +121,12 @@ void grant_record_fault(struct grant *g, const struct fault *f, struct now now);
 void grant_obey_retry_after(struct grant *g, uint64_t retry_after, struct now now);
 /* Has @boot_usec come? Else the deadline is brought forward to it. */
 bool grant_due(struct grant *g, uint64_t boot_usec, struct now now);
+/* What is added to a request, in *ret (must be empty): @resources, @audience (NULL for none), then
+ * @more. 0, -ENOMEM. */
+int grant_parameters(const struct names *resources, const char *audience, const struct params *more,
+	struct params *ret);
+/* Does what we send carry an assertion of ours? */
+bool grant_signs(const struct grant *g);
 /* Memory is short. */
 void grant_fail_internal(struct grant *g, struct now now);
 
@@ -207,4 +213,5 @@ void grant_metadata_reply(struct grant *g, const struct exchange_reply *reply, s
 /* grant.c */
 
 /* @task came to nothing: what follows is decided where the task is at home. */
-void grant_fail_task(struct grant *g, enum task task, const struct verdict *v, struct now now);
+void grant_fail_task(
+	struct grant *g, enum task task, const struct verdict *verdict, struct now now);

@@ -12,6 +12,9 @@
 #define USABLE_SKEW (30 * USEC_PER_S)
 /* A wall clock this far before the moment a token was received can't be trusted to age it. */
 #define CLOCK_DOUBT (5 * USEC_PER_MIN)
+/* A step of the clock that is less than this makes no refused assertion a good one: providers allow
+ * for so much. */
+#define ASSERTION_STEP (30 * USEC_PER_S)
 /* A wall clock that moved this much against the boot clock was set. */
 #define CLOCK_STEP (1 * USEC_PER_S)
 /* However short the lives of a provider's tokens, it is not asked for them more often than this. */
@@ -365,7 +368,7 @@ void grant_resume_grant(struct grant *g, struct now now)
 		g->refresh_boot = grant_unattended(g) ? now.boot_usec : USEC_NEVER;
 		if (g->record.grant.present && !grant_unattended(g)) {
 			fault_set(&f, FAULT_NEEDS_APPROVAL,
-				"provider, client_id or scopes have changed since the grant was given: it is "
+				"provider, client_id, resource or scopes have changed since the grant was given: it is "
 				"kept but not used");
 			grant_set_fault(g, &f, now);
 		}
@@ -428,6 +431,17 @@ static void follow_token(struct grant *g, struct now now)
 	g->dirty = true;
 }
 
+/* A clock that is wrong makes assertions that are refused; once it is right there is more to hope
+ * for. */
+static void retry_assertion(struct grant *g, struct now now)
+{
+	if (g->fault.kind != FAULT_MISCONFIGURED || !grant_signs(g))
+		return;
+	if (grant_can_refresh(g) && g->refresh_boot == USEC_NEVER)
+		g->refresh_boot = now.boot_usec;
+	grant_retry_login(g, now);
+}
+
 void grant_follow_clock(struct grant *g, struct now now)
 {
 	int64_t before = (int64_t)(g->seen.wall_usec - g->seen.boot_usec);
@@ -443,4 +457,6 @@ void grant_follow_clock(struct grant *g, struct now now)
 		g->dirty = true;
 	}
 	follow_token(g, now);
+	if (moved <= -(int64_t)ASSERTION_STEP || moved >= (int64_t)ASSERTION_STEP)
+		retry_assertion(g, now);
 }

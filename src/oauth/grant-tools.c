@@ -108,6 +108,35 @@ bool grant_due(struct grant *g, uint64_t boot_usec, struct now now)
 	return false;
 }
 
+static int add_parameters(const struct names *resources, const char *audience,
+	const struct params *more, struct params *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < resources->n && r == 0; i++)
+		r = params_add(ret, "resource", resources->items[i]);
+	if (r == 0 && audience)
+		r = params_add(ret, "audience", audience);
+	for (size_t i = 0; i < more->n && r == 0; i++)
+		r = params_add(ret, more->items[i].name, more->items[i].value);
+	return r;
+}
+
+int grant_parameters(const struct names *resources, const char *audience, const struct params *more,
+	struct params *ret)
+{
+	const int r = add_parameters(resources, audience, more, ret);
+
+	if (r < 0)
+		params_done(ret);
+	return r;
+}
+
+bool grant_signs(const struct grant *g)
+{
+	return g->setup.client.auth == CLIENT_AUTH_KEY || g->setup.flow == GRANT_FLOW_JWT_BEARER;
+}
+
 void grant_fail_internal(struct grant *g, struct now now)
 {
 	struct fault f;

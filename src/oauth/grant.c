@@ -38,8 +38,31 @@ const char *grant_state_to_string(enum grant_state state)
 	return state_names[state];
 }
 
-void grant_fail_task(struct grant *g, enum task task, const struct verdict *v, struct now now)
+/* What an assertion is refused for besides its key, where the provider's words may be misleading.
+ */
+static void explain_assertion(const struct grant *g, enum task task, struct verdict *v)
 {
+	const struct fault f = v->fault;
+
+	if (g->setup.flow == GRANT_FLOW_JWT_BEARER && task == TASK_REFRESH &&
+		v->kind == REPLY_INVALID_GRANT)
+		fault_set(&v->fault, f.kind,
+			"%s; check the clock, assertion.audience and assertion.subject, that the "
+			"provider has the public key, and that it was told to allow this client",
+			f.detail);
+	else if (g->setup.client.auth == CLIENT_AUTH_KEY && text_equal(v->code, "invalid_client"))
+		fault_set(&v->fault, f.kind,
+			"%s; and the clock, client_auth_audience, and that the provider has the "
+			"public key",
+			f.detail);
+}
+
+void grant_fail_task(struct grant *g, enum task task, const struct verdict *verdict, struct now now)
+{
+	struct verdict told = *verdict;
+	const struct verdict *v = &told;
+
+	explain_assertion(g, task, &told);
 	g->metadata_doubted |= v->kind == REPLY_PROVIDER_DOWN || v->kind == REPLY_BROKEN;
 	switch (task) {
 	case TASK_DEVICE:
@@ -352,12 +375,40 @@ static void restore_deadlines(struct grant *g, struct now now)
 	g->intent_stored = g->maybe_spent;
 }
 
+static int add_target(struct names *targets, const char *what, const char *value)
+{
+	_cleanup_(buf_done) struct buf text = BUF(SIZE_MAX); /* as long as the configuration is */
+
+	if (!value)
+		return 0;
+	if (buf_printf(&text, "%s %s", what, value) < 0)
+		return -ENOMEM;
+	return names_add(targets, buf_text(&text), text.len);
+}
+
+/* What a grant is for, beside its scopes. */
+static int list_targets(const struct grant_setup *setup, struct names *ret)
+{
+	int r;
+
+	r = add_target(ret, "audience", setup->audience);
+	if (r == 0)
+		r = add_target(ret, "subject", setup->assertion_subject);
+	for (size_t i = 0; i < setup->resources.n && r == 0; i++)
+		r = add_target(ret, "resource", setup->resources.items[i]);
+	return r;
+}
+
 static int bind_setup(
 	const struct grant_setup *setup, char **ret_binding, struct metadata *ret_endpoints)
 {
 	const char *provider = setup->issuer ? setup->issuer : setup->endpoints.token;
-	char *binding = record_binding(provider ? provider : "", setup->client.id, &setup->scopes);
+	_cleanup_(names_done) struct names targets = {0};
+	char *binding = NULL;
 
+	if (list_targets(setup, &targets) == 0)
+		binding = record_binding(
+			provider ? provider : "", setup->client.id, &setup->scopes, &targets);
 	if (!binding || metadata_copy(&setup->endpoints, ret_endpoints) < 0) {
 		mem_free(binding);
 		return -ENOMEM;
@@ -461,7 +512,14 @@ static int build_metadata_request(const struct grant *g, struct exchange_request
 	return r;
 }
 
-static int build_token_request(const struct grant *g, const char *url, const struct client *client,
+/* What a request is made of beside the grant. */
+struct outgoing {
+	struct client client;
+	struct params first; /* added to the first request */
+	struct params later; /* added to those that follow it */
+};
+
+static int build_token_request(const struct grant *g, const char *url, const struct outgoing *with,
 	struct exchange_request *ret)
 {
 	const struct grant_setup *setup = &g->setup;
@@ -470,16 +528,16 @@ static int build_token_request(const struct grant *g, const char *url, const str
 	switch (setup->flow) {
 	case GRANT_FLOW_DEVICE:
 	case GRANT_FLOW_PASTE:
-		return request_refresh(url, client, g->record.grant.token.refresh_token,
-			&setup->token_parameters, ret);
+		return request_refresh(
+			url, &with->client, g->record.grant.token.refresh_token, &with->later, ret);
 	case GRANT_FLOW_CLIENT_CREDENTIALS:
 		return request_client_credentials(
-			url, client, &setup->scopes, &setup->request_parameters, ret);
+			url, &with->client, &setup->scopes, &with->first, ret);
 	case GRANT_FLOW_JWT_BEARER:
 		if (!audience)
 			audience = setup->issuer ? setup->issuer : url;
-		return request_jwt_bearer(url, client, setup->assertion_subject, audience,
-			&setup->scopes, &setup->request_parameters, ret);
+		return request_jwt_bearer(url, &with->client, setup->assertion_subject, audience,
+			&setup->assertion_claims, &setup->scopes, &with->first, ret);
 	case _GRANT_FLOW_MAX:
 		break;
 	}
@@ -487,8 +545,9 @@ static int build_token_request(const struct grant *g, const char *url, const str
 }
 
 static int build_request(
-	const struct grant *g, const struct client *client, struct exchange_request *ret)
+	const struct grant *g, const struct outgoing *with, struct exchange_request *ret)
 {
+	const struct client *client = &with->client;
 	const struct record_approval *a = &g->record.approval;
 	const struct token *t = &g->record.grant.token;
 	const char *url = grant_endpoint(g, g->task);
@@ -497,16 +556,16 @@ static int build_request(
 	case TASK_METADATA:
 		return build_metadata_request(g, ret);
 	case TASK_DEVICE:
-		return request_device_authorization(url, client, &g->setup.scopes, g->verifier,
-			&g->setup.request_parameters, ret);
+		return request_device_authorization(
+			url, client, &g->setup.scopes, g->verifier, &with->first, ret);
 	case TASK_POLL:
-		return request_device_token(url, client, a->device.device_code, a->verifier,
-			&g->setup.token_parameters, ret);
+		return request_device_token(
+			url, client, a->device.device_code, a->verifier, &with->later, ret);
 	case TASK_CODE:
-		return request_code(url, client, g->code, a->redirect_uri, a->verifier,
-			&g->setup.token_parameters, ret);
+		return request_code(
+			url, client, g->code, a->redirect_uri, a->verifier, &with->later, ret);
 	case TASK_REFRESH:
-		return build_token_request(g, url, client, ret);
+		return build_token_request(g, url, with, ret);
 	case TASK_REVOKE:
 		return request_revocation(url, client,
 			t->refresh_token ? t->refresh_token : t->access_token,
@@ -521,12 +580,26 @@ static int build_request(
 int grant_request(const struct grant *g, struct exchange_request *ret)
 {
 	const struct request_fresh fresh = {.wall_usec = g->request_wall, .jti = g->jti};
-	struct client client = g->setup.client; /* borrows what it points to */
+	const struct grant_setup *setup = &g->setup;
+	struct outgoing with = {.client = setup->client}; /* borrows what it points to */
+	int r;
 
-	client.fresh = &fresh;
-	if (g->setup.auth_by_metadata && g->endpoints.secret_in_body && client.secret)
-		client.auth = CLIENT_AUTH_POST;
-	return build_request(g, &client, ret);
+	with.client.fresh = &fresh;
+	if (setup->auth_by_metadata && g->endpoints.secret_in_body && with.client.secret)
+		with.client.auth = CLIENT_AUTH_POST;
+	/* RFC 7523 §3: what providers take at all their endpoints, few take another's address. */
+	if (!with.client.auth_audience)
+		with.client.auth_audience = g->endpoints.token;
+	r = grant_parameters(
+		&setup->resources, setup->audience, &setup->request_parameters, &with.first);
+	if (r == 0)
+		r = grant_parameters(
+			&setup->resources, NULL, &setup->token_parameters, &with.later);
+	if (r == 0)
+		r = build_request(g, &with, ret);
+	params_done(&with.first);
+	params_done(&with.later);
+	return r;
 }
 
 const struct record *grant_record(const struct grant *g)

@@ -583,7 +583,7 @@ static int read_pem(const struct reading *reading, const char *text, size_t len,
 		return r;
 	encrypted = block_is_encrypted(&b);
 	if (encrypted && !passphrase)
-		return unfit(reading, "is encrypted: give the file of its passphrase too");
+		return unfit(reading, "is encrypted: set client_key_passphrase too");
 	if (!block_decode(&b, passphrase, &k.pkey))
 		return unfit(reading,
 			encrypted ? "is not opened by this passphrase: see that it is the right "

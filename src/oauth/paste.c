@@ -454,7 +454,7 @@ static const struct known_error {
 		"allow the app the authorization code flow at the provider, or set another flow"},
 	{"invalid_request", NULL, FAULT_MISCONFIGURED,
 		"check redirect_uri, scopes and request_parameters"},
-	{"invalid_target", NULL, FAULT_MISCONFIGURED, "check the resource or audience parameter"},
+	{"invalid_target", NULL, FAULT_MISCONFIGURED, "check resource and audience"},
 	{"login_required", NULL, FAULT_MISCONFIGURED, DROP_PROMPT},
 	{"interaction_required", NULL, FAULT_MISCONFIGURED, DROP_PROMPT},
 	{"consent_required", NULL, FAULT_MISCONFIGURED, DROP_PROMPT},

@@ -84,22 +84,23 @@ static void binding_add(struct buf *all, const char *part)
 	(void)buf_add_text(all, part);
 }
 
-static int binding_add_scopes(struct buf *all, const struct names *scopes)
+static int binding_add_set(struct buf *all, const struct names *set)
 {
-	_cleanup_(mem_freep) const char **sorted = mem_array(scopes->n + 1, sizeof(*sorted));
+	_cleanup_(mem_freep) const char **sorted = mem_array(set->n + 1, sizeof(*sorted));
 
 	if (!sorted)
 		return -ENOMEM;
-	for (size_t i = 0; i < scopes->n; i++)
-		sorted[i] = scopes->items[i];
-	qsort(sorted, scopes->n, sizeof(*sorted), compare_texts);
-	for (size_t i = 0; i < scopes->n; i++)
+	for (size_t i = 0; i < set->n; i++)
+		sorted[i] = set->items[i];
+	qsort(sorted, set->n, sizeof(*sorted), compare_texts);
+	for (size_t i = 0; i < set->n; i++)
 		if (i == 0 || !text_equal(sorted[i - 1], sorted[i]))
 			binding_add(all, sorted[i]);
 	return all->error;
 }
 
-char *record_binding(const char *provider, const char *client_id, const struct names *scopes)
+char *record_binding(const char *provider, const char *client_id, const struct names *scopes,
+	const struct names *targets)
 {
 	_cleanup_(buf_done) struct buf all = BUF(SIZE_MAX); /* as long as the configuration is */
 	_cleanup_(buf_done) struct buf text = BUF(43);
@@ -107,7 +108,7 @@ char *record_binding(const char *provider, const char *client_id, const struct n
 
 	binding_add(&all, provider);
 	binding_add(&all, client_id);
-	if (binding_add_scopes(&all, scopes) < 0)
+	if (binding_add_set(&all, scopes) < 0 || binding_add_set(&all, targets) < 0)
 		return NULL;
 	if (EVP_Digest(all.data, all.len, digest, NULL, EVP_sha256(), NULL) != 1)
 		return NULL;

@@ -37,8 +37,8 @@ struct record_approval {
 	struct secret *verifier;
 	struct secret *state; /* of a paste approval, which has no code; its verification_uri is the
 	                         authorization URL. NULL for the device flow */
-	char *redirect_uri;    /* of a paste approval: the code is good with this one only */
-	bool names_issuer;     /* of a paste approval: `iss` must be in its answer (RFC 9207) */
+	char *redirect_uri;   /* of a paste approval: the code is good with this one only */
+	bool names_issuer;    /* of a paste approval: `iss` must be in its answer (RFC 9207) */
 	uint64_t expires_usec;
 	bool lost; /* a poll was sent and no answer came: the code may be used up */
 };
@@ -56,8 +56,10 @@ struct record {
 void record_done(struct record *r); /* idempotent; leaves an empty record */
 
 /* Compare key of what a grant depends on: provider (issuer, or token endpoint), client_id, scopes
- * as a set. Digest text in a mem block, NULL when memory is short. */
-char *record_binding(const char *provider, const char *client_id, const struct names *scopes);
+ * as a set, and @targets, also as a set: what else was asked for, each with a blank in it, which no
+ * scope has. Digest text in a mem block, NULL when memory is short. */
+char *record_binding(const char *provider, const char *client_id, const struct names *scopes,
+	const struct names *targets);
 
 #define RECORD_KEY_SIZE     32
 #define RECORD_SALT_SIZE    32

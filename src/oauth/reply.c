@@ -182,7 +182,8 @@ static const struct error_code {
 	{"expired_token", REPLY_EXPIRED, ""},
 	{"invalid_grant", REPLY_INVALID_GRANT, ""},
 	{"bad_verification_code", REPLY_INVALID_GRANT, ""},
-	{"invalid_client", REPLY_MISCONFIGURED, "check client_id, client_secret and client_auth"},
+	{"invalid_client", REPLY_MISCONFIGURED,
+		"check client_id, client_auth, and client_secret or client_key"},
 	{"unauthorized_client", REPLY_MISCONFIGURED,
 		"allow this flow for the client at the provider, or check client_id"},
 	{"unsupported_grant_type", REPLY_MISCONFIGURED,
@@ -191,7 +192,7 @@ static const struct error_code {
 		"check client_id, client_auth, scopes and the added parameters"},
 	{"invalid_scope", REPLY_MISCONFIGURED,
 		"check scopes, and which of them the client may ask for at the provider"},
-	{"invalid_target", REPLY_MISCONFIGURED, "check the resource or audience parameter"},
+	{"invalid_target", REPLY_MISCONFIGURED, "check resource and audience"},
 	{"temporarily_unavailable", REPLY_TRANSIENT, ""},
 	{"server_error", REPLY_TRANSIENT, ""},
 };
@@ -266,6 +267,7 @@ static void classify_code(const struct exchange_reply *reply, const struct word 
 	(void)snprintf(what, sizeof(what), "the provider answered %s", code); /* fits */
 	verdict_set(v, known ? known->kind : kind_of_unknown_code(reply), what, said,
 		known ? known->remedy : "");
+	v->code = known ? known->code : NULL;
 }
 
 /* A 2xx reply that is not JSON: a page of something between us and the provider passes (the grant

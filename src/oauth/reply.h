@@ -81,6 +81,7 @@ enum reply_kind {
 struct verdict {
 	enum reply_kind kind;
 	struct fault fault; /* for every kind but OK: what happened, for a person */
+	const char *code;   /* the error code, where a document names it; static, else NULL */
 	bool lost; /* the request may have been read though no answer of the server came: also
 	              502 and 504, a gateway saying so */
 	uint64_t retry_after_usec; /* from now on, 0 where not told; both forms of RFC 9110 §10.2.3;

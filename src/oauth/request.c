@@ -165,9 +165,9 @@ static bool client_has_header(const struct client *client)
 	return client->auth == CLIENT_AUTH_BASIC || client->auth == CLIENT_AUTH_BASIC_RAW;
 }
 
-/* Sign that @client says @subject to @audience, now. 0, -EBADMSG, -ENOMEM. */
-static int sign_assertion(
-	const struct client *client, const char *subject, const char *audience, struct secret **ret)
+/* Sign that @client says @subject, and @more (or NULL), to @audience, now. 0, -EBADMSG, -ENOMEM. */
+static int sign_assertion(const struct client *client, const char *subject, const char *audience,
+	const struct params *more, struct secret **ret)
 {
 	const uint64_t now_s = client->fresh->wall_usec / USEC_PER_S;
 	const struct assertion_claims claims = {
@@ -177,6 +177,7 @@ static int sign_assertion(
 		.jti = client->fresh->jti,
 		.issued_s = now_s,
 		.expires_s = now_s + ASSERTION_LIFETIME / USEC_PER_S,
+		.extra = more,
 	};
 
 	return assertion_sign(client->key, client->key_passphrase, client->key_algorithm,
@@ -189,7 +190,7 @@ static int form_add_client_assertion(struct buf *form, const char *url, const st
 	const char *audience = client->auth_audience ? client->auth_audience : url;
 	int r;
 
-	r = sign_assertion(client, client->id, audience, &assertion);
+	r = sign_assertion(client, client->id, audience, NULL, &assertion);
 	if (r < 0)
 		return r;
 	form_add_text(form, "client_assertion_type",
@@ -357,14 +358,14 @@ int request_client_credentials(const char *url, const struct client *client,
 }
 
 int request_jwt_bearer(const char *url, const struct client *client, const char *subject,
-	const char *audience, const struct names *scopes, const struct params *parameters,
-	struct exchange_request *ret)
+	const char *audience, const struct params *more, const struct names *scopes,
+	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
 	_cleanup_(secret_freep) struct secret *assertion = NULL;
 	int r;
 
-	r = sign_assertion(client, subject, audience, &assertion);
+	r = sign_assertion(client, subject, audience, more, &assertion);
 	if (r < 0)
 		return r;
 	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");

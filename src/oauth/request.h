@@ -86,10 +86,10 @@ int request_client_credentials(const char *url, const struct client *client,
 	const struct names *scopes, const struct params *parameters, struct exchange_request *ret);
 
 /* JWT bearer request (RFC 7523 §2.1): an assertion by @client that @subject has allowed it, for
- * @audience; it spends nothing. */
+ * @audience, with the claims @more; it spends nothing. */
 int request_jwt_bearer(const char *url, const struct client *client, const char *subject,
-	const char *audience, const struct names *scopes, const struct params *parameters,
-	struct exchange_request *ret);
+	const char *audience, const struct params *more, const struct names *scopes,
+	const struct params *parameters, struct exchange_request *ret);
 
 /* Revocation request (RFC 7009 §2.1); @hint is "refresh_token" or "access_token". */
 int request_revocation(const char *url, const struct client *client, const struct secret *token,

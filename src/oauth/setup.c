@@ -55,10 +55,13 @@ int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret)
 		copy_text(from->redirect_uri, &copy.redirect_uri) < 0 ||
 		copy_text(from->assertion_subject, &copy.assertion_subject) < 0 ||
 		copy_text(from->assertion_audience, &copy.assertion_audience) < 0 ||
+		copy_text(from->audience, &copy.audience) < 0 ||
+		params_copy(&from->assertion_claims, &copy.assertion_claims) < 0 ||
 		metadata_copy(&from->endpoints, &copy.endpoints) < 0 ||
 		client_copy(&from->client, &copy.client) < 0 ||
 		names_copy(&from->scopes, &copy.scopes) < 0 ||
 		names_copy(&from->required_scopes, &copy.required_scopes) < 0 ||
+		names_copy(&from->resources, &copy.resources) < 0 ||
 		params_copy(&from->request_parameters, &copy.request_parameters) < 0 ||
 		params_copy(&from->token_parameters, &copy.token_parameters) < 0) {
 		grant_setup_done(&copy);
@@ -75,10 +78,13 @@ void grant_setup_done(struct grant_setup *s)
 	s->redirect_uri = mem_free(s->redirect_uri);
 	s->assertion_subject = mem_free(s->assertion_subject);
 	s->assertion_audience = mem_free(s->assertion_audience);
+	s->audience = mem_free(s->audience);
+	params_done(&s->assertion_claims);
 	metadata_done(&s->endpoints);
 	client_done(&s->client);
 	names_done(&s->scopes);
 	names_done(&s->required_scopes);
+	names_done(&s->resources);
 	params_done(&s->request_parameters);
 	params_done(&s->token_parameters);
 }

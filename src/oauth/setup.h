@@ -37,8 +37,12 @@ struct grant_setup {
 	 * issuer, or the token endpoint where there is none). */
 	char *assertion_subject;
 	char *assertion_audience;
+	struct params assertion_claims; /* what else it claims */
 	struct names scopes;
 	struct names required_scopes;
+	struct names resources; /* what the token is for (RFC 8707): named in every request for one
+	                         */
+	char *audience;         /* the same in other providers' words: named in the first request */
 	/* Added to the first request only: device authorization, or the token request of an
 	 * unattended flow. */
 	struct params request_parameters;

@@ -104,6 +104,7 @@ class Agent:
         self.process = None
         self.ear = None
         self.starts = 0
+        self.environment = {}  # on top of ours
         os.makedirs(self.runtime, mode=0o755, exist_ok=True)
 
     def command(self, *more):
@@ -124,7 +125,8 @@ class Agent:
         """Start the process, and wait for nothing."""
         self.starts += 1
         self.ear = Ear(os.path.join(self.home, f"notify{self.starts}"))
-        environment = {**os.environ, "NOTIFY_SOCKET": self.ear.path, "GRANTD_LOG": "debug"}
+        environment = {**os.environ, "NOTIFY_SOCKET": self.ear.path, "GRANTD_LOG": "debug",
+                       **self.environment}
         environment.pop("JOURNAL_STREAM", None)
         with open(self.log_path, "ab") as log:
             # It must not outlive a test that is killed.

@@ -129,14 +129,16 @@ class Browser:
 class OidcProvider:
     """oidc-provider on 127.0.0.1; use it in a with statement."""
 
-    def __init__(self, home, **lifetimes):
+    def __init__(self, home, keys=None, **lifetimes):
+        """keys: public keys (PEM) by the client_id of the client that proves itself by each."""
         directory, node = install()
         ca_file, certificate, key = make_certificates(os.path.join(home, "tls"))
         self.ca_file = ca_file
         self.client_secret = secrets.token_urlsafe(24) + "+/:%&="
         command = [node, os.path.join(directory, "server.mjs"), certificate, key,
                    self.client_secret, "300"]
-        environment = {**os.environ, **{name: str(s) for name, s in lifetimes.items()}}
+        environment = {**os.environ, **{name: str(s) for name, s in lifetimes.items()},
+                       "CLIENT_KEYS": json.dumps(keys or {})}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True, env=environment,
                                         start_new_session=True)
@@ -178,6 +180,10 @@ class OidcProvider:
         browser.submit(abort="yes")
 
     def introspect(self, token):
+        """Is it active?"""
+        return self.introspection(token)["active"]
+
+    def introspection(self, token):
         pair = [urllib.parse.quote_plus(p) for p in (self.client_id, self.client_secret)]
         basic = base64.b64encode(":".join(pair).encode()).decode()
         request = urllib.request.Request(
@@ -185,7 +191,7 @@ class OidcProvider:
             urllib.parse.urlencode({"token": token}).encode(), {"Authorization": f"Basic {basic}"})
         context = ssl.create_default_context(cafile=self.ca_file)
         with urllib.request.urlopen(request, timeout=30, context=context) as reply:
-            return json.loads(reply.read())["active"]
+            return json.loads(reply.read())
 
     def __enter__(self):
         return self

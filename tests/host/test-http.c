@@ -567,6 +567,13 @@ static void strangers_get_nothing(void)
 	end();
 }
 
+static bool write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	return f && fputs(text, f) >= 0 && fclose(f) == 0;
+}
+
 static void a_missing_ca_file_is_named(void)
 {
 	struct talk t = {.slot = NULL};
@@ -577,6 +584,25 @@ static void a_missing_ca_file_is_named(void)
 	check_failed(&t, EXCHANGE_NOT_SENT,
 		"could not read the CA certificates of /nonexistent/ca.pem", "CA");
 	done(&t);
+	end();
+}
+
+static void a_ca_file_holds_a_certificate(void)
+{
+	struct fault why = {.kind = FAULT_NONE};
+	char path[160];
+
+	begin();
+	CHECK_INT(http_ca_check(here.ca, &why), 0);
+	CHECK_INT(http_ca_check("/nonexistent/ca.pem", &why), -ENOENT);
+	CHECK_INT(why.kind, FAULT_MISCONFIGURED);
+	CHECK_TEXT(why.detail, "cannot read /nonexistent/ca.pem: No such file or directory");
+	CHECK_INT(http_ca_check(fact("directory"), &why), -EBADMSG);
+	CHECK_INT(http_ca_check("/dev/null", &why), -EBADMSG);
+	(void)snprintf(path, sizeof(path), "%s/no-certificate.pem", fact("directory"));
+	REQUIRE(write_file(path, "-----BEGIN CERTIFICATE-----\nAAAA\n"));
+	CHECK_INT(http_ca_check(path, &why), -EBADMSG);
+	CHECK(strstr(why.detail, "no-certificate.pem holds no certificate: give a PEM file"));
 	end();
 }
 
@@ -1085,6 +1111,7 @@ static struct test tests[] = {
 	{"what could not be connected to was sent nothing", unreachable_servers_get_nothing},
 	{"a server that can't prove its name was sent nothing", strangers_get_nothing},
 	{"a CA file that can't be read is named", a_missing_ca_file_is_named},
+	{"a CA file holds a certificate", a_ca_file_holds_a_certificate},
 	{"nothing but https is spoken, and that is told by the loop", only_https_is_spoken},
 	{"an authorization that is more than one header is refused", an_authorization_is_one_line},
 	{"a name that is never answered holds up nothing else", slow_names_hold_up_nothing},

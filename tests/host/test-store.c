@@ -562,6 +562,12 @@ static void files_read(void)
 	CHECK_INT(store_file_read(at("file"), &b, &mode, &fault), -EMSGSIZE);
 	CHECK_FAULT(FAULT_MISCONFIGURED, "too large");
 	CHECK_TEXT(buf_text(&b), "0123");
+	FILE_OF(at("file"), "4567", 0664);
+	CHECK_INT(store_file_read(at("file"), &b, &mode, &fault), -EPERM);
+	CHECK_FAULT(FAULT_MISCONFIGURED, "can be written by others (mode 0664): run chmod go-w");
+	CHECK_TEXT(buf_text(&b), "0123");
+	FILE_OF(at("file"), "0123", 0602);
+	CHECK_INT(store_file_read(at("file"), &b, &mode, &fault), -EPERM);
 	CHECK_INT(store_file_read(at("state"), &b, &mode, &fault), -EISDIR);
 	CHECK_INT(mode, 0644);
 	buf_done(&b);

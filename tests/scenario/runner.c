@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "subject.h"
@@ -26,6 +27,7 @@ struct story {
 	struct config *config_before;
 	bool running;
 	bool failed;
+	char seen[64]; /* the last claim that had to be fresh */
 };
 
 static uint64_t random_counter;
@@ -95,6 +97,14 @@ static char *next_word(char **line)
 	return word;
 }
 
+/* In a word, ~ stands for a blank. */
+static void restore_blanks(char *word)
+{
+	for (; *word; word++)
+		if (*word == '~')
+			*word = ' ';
+}
+
 static uint64_t duration(struct story *s, const char *text)
 {
 	uint64_t usec = 0;
@@ -104,8 +114,43 @@ static uint64_t duration(struct story *s, const char *text)
 	return usec;
 }
 
+static char *read_file(const char *path);
+
+/* The path of @name, as seen from the story. */
+static char *path_beside(const struct story *s, const char *name)
+{
+	const char *slash = strrchr(s->path, '/');
+	struct buf path = BUF(4096);
+
+	if (buf_add(&path, s->path, slash ? (size_t)(slash + 1 - s->path) : 0) < 0 ||
+		buf_add_text(&path, name) < 0)
+		abort();
+	return buf_steal(&path);
+}
+
+/* What the agent reads at load: from the folder of keys, whatever directory the file is said to be
+ * in. */
+static struct secret *read_secret(const struct story *s, const struct source *source)
+{
+	char name[256], *path, *text;
+	struct secret *secret;
+
+	if (source->kind == SOURCE_LITERAL)
+		return secret_copy(source->literal);
+	if (source->kind != SOURCE_FILE || !text_starts(source->name, "/keys/"))
+		return NULL;
+	(void)snprintf(name, sizeof(name), "../%s", source->name + 1);
+	path = path_beside(s, name);
+	text = read_file(path);
+	secret = secret_new_text(text);
+	mem_free(path);
+	mem_free(text);
+	return secret;
+}
+
 static void read_config(struct story *s)
 {
+	struct config_connection *c;
 	struct config_faults faults = {0};
 	struct buf yaml = BUF(FILE_SIZE_MAX);
 	char *line;
@@ -117,32 +162,28 @@ static void read_config(struct story *s)
 	s->config_before = steal(s->config);
 	if (config_parse(s->path, buf_text(&yaml), yaml.len, &s->config, &faults) < 0)
 		FAIL(s, "the configuration is refused: %s", buf_text(&faults.text));
-	else if (s->config->connections[0].client_secret.literal)
-		s->config->connections[0].setup.client.secret =
-			secret_copy(s->config->connections[0].client_secret.literal);
+	else {
+		c = &s->config->connections[0];
+		c->setup.client.secret = read_secret(s, &c->client_secret);
+		c->setup.client.key = read_secret(s, &c->client_key);
+		c->setup.client.key_passphrase = read_secret(s, &c->client_key_passphrase);
+	}
 	config_faults_done(&faults);
 	buf_done(&yaml);
 }
 
-static char *read_file(const char *path);
-
 /* The steps of another file in the same folder come first, then what is left of this one. */
 static void include(struct story *s, const char *name)
 {
-	const char *slash = strrchr(s->path, '/');
-	struct buf path = BUF(4096), text = BUF(2 * FILE_SIZE_MAX);
-	char *part;
+	struct buf text = BUF(2 * FILE_SIZE_MAX);
+	char *path = path_beside(s, name), *part = read_file(path);
 
-	if (buf_add(&path, s->path, slash ? (size_t)(slash + 1 - s->path) : 0) < 0 ||
-		buf_add_text(&path, name) < 0)
-		abort();
-	part = read_file(buf_text(&path));
 	if (buf_printf(&text, "%s\n%s", part, s->rest ? s->rest : "") < 0)
 		abort();
 	mem_free(part);
 	mem_free(s->text);
 	s->rest = s->text = buf_steal(&text);
-	buf_done(&path);
+	mem_free(path);
 }
 
 /* --- time --- */
@@ -219,6 +260,63 @@ static void expect_sent(struct story *s, char *line)
 		if (strcmp(want, "once") == 0 ? !r->once : !has_parameter(body, want))
 			FAIL(s, "the request does not have %s: %s", want, body);
 	}
+}
+
+/* The claims of the JWT that is the parameter @name of @body, NULL where there is none. */
+static struct json *read_claims(const char *body, const char *name)
+{
+	struct buf payload = BUF(FILE_SIZE_MAX);
+	char start[64];
+	const char *at, *dot;
+	struct json *claims = NULL;
+
+	(void)snprintf(start, sizeof(start), "&%s=", name); /* grant_type or client_id are first */
+	at = strstr(body, start);
+	dot = at ? strchr(at, '.') : NULL;
+	if (dot && text_decode_base64url(&payload, dot + 1, strcspn(dot + 1, ".")) == 0)
+		(void)json_parse(buf_text(&payload), payload.len, &claims, NULL);
+	buf_done(&payload);
+	return claims;
+}
+
+/* Is the claim what @want says of it? */
+static bool claim_is(struct story *s, const struct json *claim, const char *want)
+{
+	const char *text = json_text(claim);
+	uint64_t number = 0;
+	bool fresh;
+
+	if (text_starts(want, "in:"))
+		return json_u64(claim, &number) &&
+			number == (world.now.wall_usec + duration(s, want + 3)) / USEC_PER_S;
+	if (strcmp(want, "fresh") != 0)
+		return text_equal(text, want);
+	fresh = text && *text && strcmp(text, s->seen) != 0;
+	(void)snprintf(s->seen, sizeof(s->seen), "%s", text ? text : "");
+	return fresh;
+}
+
+static void expect_claims(struct story *s, char *line)
+{
+	const struct exchange_request *r = subject_request();
+	const char *name = next_word(&line);
+	struct json *claims = r && r->body ? read_claims(secret_expose(r->body), name) : NULL;
+
+	if (!claims)
+		FAIL(s, "no request with an assertion in %s is in flight", name);
+	while (claims && *line) {
+		char *want = next_word(&line), *value = strchr(want, '=');
+
+		if (!value) {
+			FAIL(s, "no claim and value: %s", want);
+			break;
+		}
+		*value++ = '\0';
+		restore_blanks(value);
+		if (!claim_is(s, json_get(claims, want), value))
+			FAIL(s, "the claim %s is another than %s", want, value);
+	}
+	json_free(claims);
 }
 
 static void expect_text(struct story *s, const char *what, const char *have, const char *want)
@@ -352,9 +450,7 @@ static bool take_header(char **line, const char *name, char *to, size_t size)
 	if (strncmp(*line, name, strlen(name)) != 0)
 		return false;
 	(void)snprintf(to, size, "%s", next_word(line) + strlen(name));
-	for (char *p = to; *p; p++)
-		if (*p == '~')
-			*p = ' ';
+	restore_blanks(to);
 	return true;
 }
 
@@ -568,6 +664,8 @@ static void play_line(struct story *s, char *line)
 		return;
 	if (strcmp(word, "sent") == 0)
 		expect_sent(s, line);
+	else if (strcmp(word, "claims") == 0)
+		expect_claims(s, line);
 	else if (strcmp(word, "idle") == 0) {
 		if (subject_request())
 			FAIL(s, "in flight is %s", subject_request()->url);

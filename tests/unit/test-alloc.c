@@ -120,7 +120,20 @@ static const char full_yaml[] =
 	"  mail:\n"
 	"    endpoints: {device_authorization: 'https://m.example/d', token: 'https://m.example/t'}\n"
 	"    client_id: other\n"
-	"    client_secret: literal\n";
+	"    client_secret: literal\n"
+	"  erp:\n"
+	"    issuer: https://idp.example\n"
+	"    flow: jwt_bearer\n"
+	"    client_id: other\n"
+	"    client_key: {file: /etc/grantd/erp.pem}\n"
+	"    client_key_passphrase: {credential: erp}\n"
+	"    client_key_id: k1\n"
+	"    client_key_algorithm: PS256\n"
+	"    client_auth: private_key_jwt\n"
+	"    client_auth_audience: https://idp.example\n"
+	"    assertion: {subject: sync, audience: 'https://idp.example', claims: {a: b}}\n"
+	"    resource: ['https://api.example', 'urn:x']\n"
+	"    audience: api\n";
 
 static int read_and_show(void)
 {
@@ -362,7 +375,8 @@ static int fill_record(struct record *r)
 	if (e < 0)
 		return e;
 	r->grant.present = r->approval.present = true;
-	r->grant.binding = record_binding("https://idp.example", "app", &r->grant.token.scopes);
+	r->grant.binding = record_binding(
+		"https://idp.example", "app", &r->grant.token.scopes, &r->grant.token.scopes);
 	r->approval.binding = mem_strdup("binding");
 	r->approval.verifier = secret_new_text("verifier");
 	fault_set(&r->fault, FAULT_EXPIRED_CODE, "expired");
@@ -799,9 +813,11 @@ static void play_story(int (*run)(void))
 {
 	static const char yaml[] =
 		"connections:\n"
-		"  crm: {issuer: 'https://idp.example', client_id: app, scopes: [api]}\n"
+		"  crm: {issuer: 'https://idp.example', client_id: app, scopes: [api],\n"
+		"    audience: a, resource: ['https://api.example']}\n"
 		"  again: {issuer: 'https://idp.example', client_id: app, scopes: [api],\n"
-		"    refresh: {margin: 1m}, token_parameters: {audience: x}}\n";
+		"    refresh: {margin: 1m}, token_parameters: {audience: x}, audience: a,\n"
+		"    resource: ['https://api.example']}\n";
 	struct config_faults faults = {0};
 
 	(void)record_seal();

@@ -181,6 +181,8 @@ static void every_key_goes_to_its_place(void)
 	CHECK_INT(config->store_key.kind, SOURCE_CREDENTIAL);
 	CHECK_TEXT(config->store_key.name, "grantd.key");
 	CHECK_TEXT(config->ca_file, "/etc/ca.pem");
+	CHECK_INT(config->ca_file_line, 5);
+	CHECK_INT(config->ca_file_column, 12);
 	CHECK_TEXT(config->proxy, "http://proxy.example:3128");
 	check_first(&config->connections[0]);
 	check_lists_of_first(&config->connections[0]);
@@ -446,8 +448,8 @@ static void client_credentials_need_a_token_endpoint_only(void)
 }
 
 #define LACKS_SECRET \
-	"f:5:9: connections.c.flow: is client_credentials without a client_secret, must have " \
-	"one: it is the credential\n"
+	"f:5:9: connections.c.flow: is client_credentials without a client_secret or " \
+	"client_key, must have one: it is the credential\n"
 
 static void client_credentials_need_a_secret(void)
 {
@@ -621,6 +623,156 @@ static void client_authentication_and_secret_belong_together(void)
 		{MINIMAL "  client_auth: none\n  client_secret: x\n",
 			"f:5:16: connections.c.client_auth: is none beside a client_secret, must "
 			"be one or the other\n"});
+}
+
+#define KEY        "  client_key: {file: /k}\n"
+#define JWT_BEARER "  flow: jwt_bearer\n"
+#define SUBJECT    "  assertion: {subject: sync}\n"
+#define SIGNED     "  client_auth: private_key_jwt\n"
+
+/* Every key that has to do with a private key, and what the token is for. */
+static const char everything_of_keys[] =
+	MINIMAL JWT_BEARER SIGNED "  client_key: {credential: k}\n"
+				  "  client_key_passphrase: {file: /pass}\n"
+				  "  client_key_id: '2026'\n"
+				  "  client_key_algorithm: PS256\n"
+				  "  client_auth_audience: https://i.example/token\n"
+				  "  assertion:\n"
+				  "    subject: sync@example.com\n"
+				  "    audience: https://login.example\n"
+				  "    claims: {scope: a b}\n"
+				  "  resource: ['https://api.example/', 'urn:example:erp']\n"
+				  "  audience: erp\n";
+
+static void every_key_of_a_private_key_goes_to_its_place(void)
+{
+	_cleanup_(config_freep) struct config *config = read_good(everything_of_keys);
+	const struct config_connection *c;
+	const struct grant_setup *s;
+
+	REQUIRE(config && config->n_connections == 1);
+	c = &config->connections[0];
+	s = &c->setup;
+	CHECK_INT(s->flow, GRANT_FLOW_JWT_BEARER);
+	CHECK_INT(s->client.auth, CLIENT_AUTH_KEY);
+	CHECK_INT(c->client_key.kind, SOURCE_CREDENTIAL);
+	CHECK_TEXT(c->client_key.name, "k");
+	CHECK_INT(c->client_key.line, 7);
+	CHECK_INT(c->client_key.column, 15);
+	CHECK_INT(c->client_key_passphrase.kind, SOURCE_FILE);
+	CHECK_TEXT(c->client_key_passphrase.name, "/pass");
+	CHECK_TEXT(s->client.key_id, "2026");
+	CHECK_TEXT(s->client.key_algorithm, "PS256");
+	CHECK_TEXT(s->client.auth_audience, "https://i.example/token");
+	CHECK_TEXT(s->assertion_subject, "sync@example.com");
+	CHECK_TEXT(s->assertion_audience, "https://login.example");
+	CHECK_TEXT(params_get(&s->assertion_claims, "scope"), "a b");
+	REQUIRE(s->resources.n == 2);
+	CHECK_TEXT(s->resources.items[0], "https://api.example/");
+	CHECK_TEXT(s->resources.items[1], "urn:example:erp");
+	CHECK_TEXT(s->audience, "erp");
+	CHECK(!s->client.key && !s->client.key_passphrase);
+}
+
+static void the_key_says_how_the_client_proves_itself(void)
+{
+	static const struct {
+		const char *text;
+		enum client_auth auth;
+	} good[] = {
+		{MINIMAL KEY, CLIENT_AUTH_KEY},
+		{MINIMAL KEY SIGNED, CLIENT_AUTH_KEY},
+		{MINIMAL UNATTENDED KEY, CLIENT_AUTH_KEY},
+		{MINIMAL JWT_BEARER KEY SUBJECT, CLIENT_AUTH_NONE},
+		{MINIMAL JWT_BEARER KEY SUBJECT SIGNED, CLIENT_AUTH_KEY},
+		{MINIMAL JWT_BEARER KEY SUBJECT "  client_secret: {credential: x}\n",
+			CLIENT_AUTH_BASIC},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(good); i++) {
+		struct config *config = read_good(good[i].text);
+
+		REQUIRE(config != NULL);
+		CHECK_INT(config->connections[0].setup.client.auth, good[i].auth);
+		config_free(config);
+	}
+}
+
+static void a_private_key_and_its_use_belong_together(void)
+{
+#define NO_USE(at, name, without, or) \
+	"f:" at ": connections.c." name ": has no use without " without \
+	", must be left out or have " or \
+		"\n"
+	CHECK_WRONG({MINIMAL SIGNED,
+			    "f:5:16: connections.c.client_auth: is private_key_jwt without a "
+			    "client_key, must be none or have one\n"},
+		{MINIMAL KEY SIGNED "  client_secret: x\n",
+			"f:6:16: connections.c.client_auth: is private_key_jwt beside a "
+			"client_secret, must be one or the other\n"},
+		{MINIMAL KEY "  client_secret: x\n",
+			NO_USE("5:3", "client_key",
+				"client_auth: private_key_jwt or flow: jwt_bearer", "one of them")},
+		{MINIMAL KEY "  client_auth: none\n",
+			NO_USE("5:3", "client_key",
+				"client_auth: private_key_jwt or flow: jwt_bearer", "one of them")},
+		{MINIMAL "  client_key_passphrase: {file: /p}\n  client_key_id: a\n"
+			 "  client_key_algorithm: RS256\n  client_auth_audience: a\n",
+			NO_USE("5:3", "client_key_passphrase", "a client_key", "one")
+				NO_USE("6:3", "client_key_id", "a client_key", "one")
+					NO_USE("7:3", "client_key_algorithm", "a client_key", "one")
+						NO_USE("8:3", "client_auth_audience",
+							"client_auth: private_key_jwt", "it")},
+		{MINIMAL KEY "  client_key_algorithm: rs256\n",
+			"f:6:25: connections.c.client_key_algorithm: \"rs256\" is not known, "
+			"must be one of RS256, PS256, ES256, EdDSA; did you mean RS256?\n"},
+		{MINIMAL "  client_key: secret\n",
+			"f:5:15: connections.c.client_key: is text, must be {credential: NAME} or "
+			"{file: PATH}\n"});
+}
+
+static void jwt_bearer_needs_a_key_and_a_subject(void)
+{
+#define LACKS_SUBJECT \
+	"f:5:9: connections.c.flow: is jwt_bearer without assertion.subject, must name the " \
+	"user whose token it is\n"
+	CHECK_WRONG({MINIMAL JWT_BEARER,
+			    "f:5:9: connections.c.flow: is jwt_bearer without a client_key, must "
+			    "have one: it signs the assertion\n" LACKS_SUBJECT},
+		{MINIMAL JWT_BEARER KEY, LACKS_SUBJECT},
+		{MINIMAL JWT_BEARER KEY "  assertion: {audience: a}\n", LACKS_SUBJECT},
+		{MINIMAL JWT_BEARER KEY "  assertion: {subject: a, claims: {iss: b}}\n",
+			"f:7:36: connections.c.assertion.claims.iss: must be the name of a claim "
+			"that grantd does not make itself, such as scope\n"},
+		{MINIMAL SUBJECT,
+			"f:5:3: connections.c.assertion: goes with flow jwt_bearer only, must be "
+			"left out\n"});
+}
+
+static void a_resource_is_an_absolute_uri_without_fragment(void)
+{
+#define IS_NO_RESOURCE \
+	"must be an absolute URI without fragment, such as https://api.example.com/\n"
+	config_free(read_good(MINIMAL "  resource: ['https://a/?q', 'urn:a:b', 'x-1+2.3:y']\n"));
+	CHECK_WRONG({MINIMAL "  resource: ['https://a/#b', 'a', ':a', '1:a', 'a:', 'a: b']\n",
+		"f:5:14: connections.c.resource: " IS_NO_RESOURCE
+		"f:5:30: connections.c.resource: " IS_NO_RESOURCE
+		"f:5:35: connections.c.resource: " IS_NO_RESOURCE
+		"f:5:41: connections.c.resource: " IS_NO_RESOURCE
+		"f:5:48: connections.c.resource: " IS_NO_RESOURCE
+		"f:5:54: connections.c.resource: " IS_NO_RESOURCE});
+}
+
+static void what_the_token_is_for_is_said_once(void)
+{
+#define TWICE(at, name) "f:" at ": connections.c." name " already, must be left out\n"
+	config_free(read_good(MINIMAL "  audience: a\n  token_parameters: {audience: a}\n"));
+	CHECK_WRONG({MINIMAL "  audience: a\n  resource: ['a:b']\n"
+			     "  request_parameters: {audience: a, resource: 'a:b'}\n"
+			     "  token_parameters: {resource: 'a:b'}\n",
+		TWICE("7:24", "request_parameters.audience: is sent by the key audience") TWICE(
+			"7:37", "request_parameters.resource: is sent by the key resource")
+			TWICE("8:22", "token_parameters.resource: is sent by the key resource")});
 }
 
 static void scope_has_the_form_of_the_standard(void)
@@ -801,9 +953,10 @@ static void faults_of_others_have_the_same_form(void)
 	config_fault(&faults, "f", 3, 5, "a.b", "no such file: %s", "x\ny");
 	config_fault(&faults, "f", 3, 0, NULL, "half");
 	config_fault(&faults, "f", 0, 0, "a", "whole");
-	CHECK_TEXT(
-		buf_text(&faults.text), "f:3:5: a.b: no such file: x?y\nf:3: half\nf: a: whole\n");
-	CHECK_INT(faults.n, 3);
+	config_fault(&faults, NULL, 0, 0, NULL, "of itself");
+	CHECK_TEXT(buf_text(&faults.text),
+		"f:3:5: a.b: no such file: x?y\nf:3: half\nf: a: whole\nof itself\n");
+	CHECK_INT(faults.n, 4);
 	config_faults_done(&faults);
 }
 
@@ -878,6 +1031,7 @@ static void shown_configuration_reads_back_as_the_same(void)
 		MINIMAL "  scopes: [a]\n  required_scopes: []\n",
 		MINIMAL UNATTENDED
 		"  client_secret: {credential: c}\n  client_auth: client_secret_post\n",
+		MINIMAL JWT_BEARER KEY SUBJECT, everything_of_keys,
 		C ISSUER "  client_id: \"null\"\n  token_parameters: {'-': '- a', '~': ' b '}\n"};
 
 	for (size_t i = 0; i < ELEMENTS(texts); i++) {
@@ -897,14 +1051,33 @@ static void shown_configuration_reads_back_as_the_same(void)
 	}
 }
 
+static void what_was_not_chosen_is_not_read_back_as_chosen(void)
+{
+	_cleanup_(config_freep) struct config *config =
+		read_good(MINIMAL "  client_secret: {credential: c}\n");
+	_cleanup_(config_freep) struct config *again = NULL;
+	struct buf b = BUF(10000);
+
+	REQUIRE(config != NULL && config->connections[0].setup.auth_by_metadata);
+	CHECK_INT(config_show(config, &b), 0);
+	again = read_good(buf_text(&b));
+	REQUIRE(again != NULL);
+	CHECK(again->connections[0].setup.auth_by_metadata);
+	CHECK(!again->connections[0].client_auth_given);
+	CHECK_INT(again->connections[0].setup.client.auth, CLIENT_AUTH_BASIC);
+	buf_done(&b);
+}
+
 /* What is read back can agree in what is shown only: so every key has to be. */
 static void every_key_that_is_given_is_shown(void)
 {
 	_cleanup_(config_freep) struct config *config = read_good(everything);
+	_cleanup_(config_freep) struct config *more = read_good(everything_of_keys);
 	struct buf shown = BUF(10000), keys = BUF(100000);
 	char *next, word[64];
 
-	REQUIRE(config && config_show(config, &shown) == 0 && config_keys(&keys) == 0);
+	REQUIRE(config && more && config_keys(&keys) == 0);
+	REQUIRE(config_show(config, &shown) == 0 && config_show(more, &shown) == 0);
 	for (char *line = keys.data; *line; line = next) {
 		next = strchr(line, '\n') + 1;
 		line[strcspn(line, "\t")] = '\0';
@@ -935,7 +1108,7 @@ static void shown_configuration_tells_all_but_the_secret(void)
 		"    flow: device\n"
 		"    client_id: 'me'\n"
 		"    # client_secret: in the file, not shown\n"
-		"    client_auth: client_secret_basic\n"
+		"    # by default client_auth: client_secret_basic\n"
 		"    scopes: ['openid', 'api']\n"
 		"    required_scopes: ['api']\n"
 		"    required: true\n"
@@ -1092,6 +1265,14 @@ static const struct test tests[] = {
 	{"a text is one line of characters", text_is_one_line_of_characters},
 	{"client authentication and secret belong together",
 		client_authentication_and_secret_belong_together},
+	{"every key of a private key goes to its place",
+		every_key_of_a_private_key_goes_to_its_place},
+	{"a key says how the client proves itself", the_key_says_how_the_client_proves_itself},
+	{"a private key and its use belong together", a_private_key_and_its_use_belong_together},
+	{"jwt_bearer needs a key and a subject", jwt_bearer_needs_a_key_and_a_subject},
+	{"a resource is an absolute URI without fragment",
+		a_resource_is_an_absolute_uri_without_fragment},
+	{"what the token is for is said once", what_the_token_is_for_is_said_once},
 	{"a scope has the form of RFC 6749", scope_has_the_form_of_the_standard},
 	{"a required scope is one that is asked for", required_scope_is_asked_for},
 	{"durations have units and bounds", durations_have_units_and_bounds},
@@ -1107,6 +1288,8 @@ static const struct test tests[] = {
 	{"connections are bounded", connections_are_bounded},
 	{"the shown configuration reads back as the same",
 		shown_configuration_reads_back_as_the_same},
+	{"what was not chosen is not read back as chosen",
+		what_was_not_chosen_is_not_read_back_as_chosen},
 	{"every key that is given is shown", every_key_that_is_given_is_shown},
 	{"the shown configuration tells all but the secret",
 		shown_configuration_tells_all_but_the_secret},

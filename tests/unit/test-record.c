@@ -518,19 +518,27 @@ static void test_too_large(void)
 
 /* --- binding --- */
 
-static void check_binding(const char *provider, const char *client_id, const char *scopes,
-	const char *want, bool same)
+static void check_targets(const char *provider, const char *client_id, const char *scopes,
+	const struct names *targets, const char *want, bool same)
 {
 	struct names names = {0};
 	char *binding;
 
 	CHECK_INT(names_split(scopes, &names), 0);
-	binding = record_binding(provider, client_id, &names);
+	binding = record_binding(provider, client_id, &names, targets);
 	REQUIRE(binding);
 	if (text_equal(binding, want) != same)
 		TEST_FAIL("%s, %s, %s: %s", provider, client_id, scopes, binding);
 	mem_free(binding);
 	names_done(&names);
+}
+
+static void check_binding(const char *provider, const char *client_id, const char *scopes,
+	const char *want, bool same)
+{
+	const struct names none = {0};
+
+	check_targets(provider, client_id, scopes, &none, want, same);
 }
 
 static void test_binding(void)
@@ -546,6 +554,20 @@ static void test_binding(void)
 	check_binding("https://idp.example", "client-1", "mail6:openid", want, false);
 	check_binding("https://idp.example", "client-14:mail", "openid", want, false);
 	check_binding("", "", "", want, false);
+}
+
+static void test_binding_targets(void)
+{
+	/* SHA-256 of "19:https://idp.example8:client-14:mail10:audience x10:resource u10:resource
+	 * v" */
+	static const char want[] = "R-3Bn-_hqwuLcYVi0ocFJkKdQ-MbLWVPtdPS68UIY-g";
+	char *one[] = {"resource v", "audience x", "resource u", "audience x"};
+	const struct names targets = {.items = one, .n = 4}, fewer = {.items = one, .n = 2};
+
+	check_targets("https://idp.example", "client-1", "mail", &targets, want, true);
+	check_targets("https://idp.example", "client-1", "mail", &fewer, want, false);
+	check_targets("https://idp.example", "client-1", "", &targets, want, false);
+	check_binding("https://idp.example", "client-1", "mail", want, false);
 }
 
 /* --- memory --- */
@@ -623,6 +645,7 @@ static const struct test tests[] = {
 	{"what could not be read back is not written", test_half_record},
 	{"a record has a greatest size", test_too_large},
 	{"a grant is bound to provider, client and the set of scopes", test_binding},
+	{"a grant is bound to the set of what else was asked for", test_binding_targets},
 	{"short memory anywhere in sealing leaves nothing behind", test_encode_memory},
 	{"short memory anywhere in opening leaves nothing behind", test_decode_memory},
 };

@@ -329,7 +329,7 @@ static void test_error_codes(void)
 		{400, "{\"error\":\"bad_verification_code\"}", REPLY_INVALID_GRANT, FAULT_REVOKED,
 			""},
 		{401, "{\"error\":\"invalid_client\"}", REPLY_MISCONFIGURED, FAULT_MISCONFIGURED,
-			"invalid_client; check client_id, client_secret and client_auth"},
+			"invalid_client; check client_id, client_auth, and client_secret or client_key"},
 		{400, "{\"error\":\"unauthorized_client\"}", REPLY_MISCONFIGURED,
 			FAULT_MISCONFIGURED, "allow this flow"},
 		{400, "{\"error\":\"unsupported_grant_type\"}", REPLY_MISCONFIGURED,
@@ -528,7 +528,7 @@ static void test_said(void)
 	check_detail("{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000218: The "
 		     "request\\r\\nmust have\\t'client_secret' \\u001b[31m\"}",
 		"the provider answered invalid_client: \"AADSTS7000218: The request must have "
-		"'client_secret' ?[31m\"; check client_id, client_secret and client_auth");
+		"'client_secret' ?[31m\"; check client_id, client_auth, and client_secret or client_key");
 	check_detail("{\"error\":\"invalid_grant\",\"error_description\":\"a < b, see "
 		     "https://login.microsoftonline.com/error?code=700082\"}",
 		"the provider answered invalid_grant: \"a < b, see "
@@ -562,10 +562,12 @@ static void test_long_description(void)
 	reply = reply_of(400, body);
 	v = verdict_of(&reply);
 	CHECK_INT(v.kind, REPLY_MISCONFIGURED);
-	CHECK(strstr(v.fault.detail, "check client_id, client_secret and client_auth"));
+	CHECK(strstr(
+		v.fault.detail, "check client_id, client_auth, and client_secret or client_key"));
 	memset(at, '<', 90000);
 	v = verdict_of(&reply);
-	CHECK(strstr(v.fault.detail, "check client_id, client_secret and client_auth"));
+	CHECK(strstr(
+		v.fault.detail, "check client_id, client_auth, and client_secret or client_key"));
 }
 
 static void test_token_beside_error(void)

@@ -61,8 +61,8 @@ static void test_pkce(void)
 
 static void test_auth_names(void)
 {
-	static const char *const names[] = {
-		"none", "client_secret_basic", "client_secret_basic_raw", "client_secret_post"};
+	static const char *const names[] = {"none", "client_secret_basic",
+		"client_secret_basic_raw", "client_secret_post", "private_key_jwt"};
 	enum client_auth auth = CLIENT_AUTH_POST;
 
 	CHECK_INT(_CLIENT_AUTH_MAX, ELEMENTS(names));
@@ -73,7 +73,7 @@ static void test_auth_names(void)
 	}
 	CHECK_INT(client_auth_from_string("client_secret_jwt", &auth), -EINVAL);
 	CHECK_INT(client_auth_from_string(NULL, &auth), -EINVAL);
-	CHECK_INT(auth, CLIENT_AUTH_POST);
+	CHECK_INT(auth, CLIENT_AUTH_KEY);
 }
 
 static void test_basic(void)
