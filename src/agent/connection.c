@@ -40,7 +40,7 @@ struct connection {
 	struct {
 		enum grant_state state;
 		struct fault fault;
-		char approval[64]; /* the end of what tells the approval announced from others */
+		char *approval; /* the code or the address of the one announced */
 	} logged;
 };
 
@@ -75,15 +75,6 @@ static void log_fault(struct connection *c, const struct grant_view *v)
 	c->logged.fault = *v->fault;
 }
 
-/* The end of the user code, or of the authorization URL, where its state is. */
-static const char *approval_mark(const struct device_authorization *d, size_t size)
-{
-	const char *text = d->user_code ? d->user_code : d->verification_uri;
-	size_t len = strlen(text);
-
-	return len < size ? text : text + len - size + 1;
-}
-
 /* The one place where a user code or authorization URL is written to the log, which puts the name
  * in front itself. */
 static void log_approval(struct connection *c, const struct grant_view *v)
@@ -94,16 +85,17 @@ static void log_approval(struct connection *c, const struct grant_view *v)
 	const char *mark;
 
 	if (!d) {
-		c->logged.approval[0] = '\0';
+		c->logged.approval = mem_free(c->logged.approval);
 		return;
 	}
-	mark = approval_mark(d, sizeof(c->logged.approval));
+	mark = d->user_code ? d->user_code : d->verification_uri;
 	if (text_equal(mark, c->logged.approval))
 		return;
 	if (notice_format(c->name, d->verification_uri, d->verification_uri_complete, d->user_code,
 		    v->approval_expires_usec, loop_now(c->shared->loop), &text) == 0)
 		log_message(LOG_NOTICE, &about, "%s", buf_text(&text) + strlen(c->name) + 2);
-	(void)snprintf(c->logged.approval, sizeof(c->logged.approval), "%s", mark);
+	mem_free(c->logged.approval);
+	c->logged.approval = mem_strdup(mark); /* short of memory: it is announced once more */
 	buf_done(&text);
 }
 
@@ -323,6 +315,7 @@ struct connection *connection_free(struct connection *c)
 	loop_timer_clear(c->shared->loop, &c->timer);
 	http_slot_free(c->slot);
 	grant_free(c->grant);
+	mem_free(c->logged.approval);
 	mem_free(c->name);
 	mem_free(c->ca_file);
 	mem_free(c->proxy);

@@ -42,8 +42,8 @@ struct session {
 	bool min_valid_given;
 	bool wait, cancel, keep, code_only;
 	const char *address; /* of Paste: borrowed from the call, and gone when that returns */
-	enum grant_end end; /* what the call waits for */
-	uint32_t outcomes;  /* of that kind, seen when the command was given */
+	enum grant_end end;  /* what the call waits for */
+	uint32_t outcomes;   /* of that kind, seen when the command was given */
 	struct names names;
 	uint64_t told; /* digest of the status last told to a watcher */
 	struct timer timeout;
@@ -253,7 +253,7 @@ static void reply_login(struct session *s, const struct grant_view *v)
 /* The end of an approval: usable, or why not. */
 static void reply_login_end(struct session *s, const struct grant_view *v)
 {
-	const struct fault *f = &v->outcomes[GRANT_END_APPROVAL].fault;
+	const struct fault *f = &v->outcomes[s->end].fault;
 	struct fault none;
 
 	fault_set(&none, FAULT_NEEDS_APPROVAL, "no approval is pending");
@@ -300,7 +300,7 @@ static bool begin_paste(struct session *s)
 	struct fault why = {.kind = FAULT_NONE};
 	int r;
 
-	expect(s, GRANT_END_APPROVAL);
+	expect(s, GRANT_END_PASTE);
 	r = connection_paste(s->connection, s->address, strlen(s->address), s->code_only, &why);
 	s->address = NULL;
 	if (r == -ENOMEM)

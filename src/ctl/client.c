@@ -176,11 +176,17 @@ int client_send(struct client *c, enum wire_method method, const struct json *pa
 	if (r == 0) {
 		r = send_all(c, out.data, out.len, why);
 	} else {
-		(void)buf_add_text(why, r == -EMSGSIZE ? "too many names" : "out of memory");
+		(void)buf_add_text(
+			why, r == -EMSGSIZE ? "what is asked is too long" : "out of memory");
 		r = r == -EMSGSIZE ? EXIT_USAGE : EXIT_FAILED;
 	}
 	buf_done(&out);
 	return r;
+}
+
+int client_fd(const struct client *c)
+{
+	return c->fd;
 }
 
 /* Take the first whole frame out of what was read. Returns -EAGAIN where there is none yet. */

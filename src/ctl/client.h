@@ -35,5 +35,8 @@ DEFINE_CLEANUP(struct client, client_free)
 int client_send(struct client *c, enum wire_method method, const struct json *parameters, bool more,
 	struct buf *why);
 
+/* To be told by poll() that a reply has begun to come. */
+int client_fd(const struct client *c);
+
 /* Await the next reply, until the boot time @deadline. An error reply is a reply. */
 int client_receive(struct client *c, uint64_t deadline, struct wire_reply *ret, struct buf *why);

@@ -28,6 +28,7 @@ static const struct {
 	[OPTION_WATCH] = {"watch", VALUE_NONE, NULL, "show it again after each change"},
 	[OPTION_NO_WAIT] = {"no-wait", VALUE_NONE, NULL, "do not wait for the approval's end"},
 	[OPTION_CANCEL] = {"cancel", VALUE_NONE, NULL, "drop the pending approval"},
+	[OPTION_CODE_ONLY] = {"code-only", VALUE_NONE, NULL, "it may be the bare code"},
 	[OPTION_MIN_VALID] = {"min-valid", VALUE_DURATION, "DURATION",
 		"a token that lives at least this long, as in 90s, 5m, 2h"},
 	[OPTION_HEADER] = {"header", VALUE_NONE, NULL, "print an Authorization header"},
@@ -113,7 +114,7 @@ static int parse_words(int argc, char **argv, struct options *o, struct buf *why
 
 	o->words = argv;
 	for (int i = 1; i < argc; i++) {
-		if (options_ended || !text_starts(argv[i], "-")) {
+		if (options_ended || !text_starts(argv[i], "-") || text_equal(argv[i], "-")) {
 			argv[o->n_words++] = argv[i];
 		} else if (text_equal(argv[i], "--")) {
 			options_ended = true;
@@ -162,10 +163,30 @@ static bool is_action(const char *actions, const char *word)
 	return false;
 }
 
+/* NAME [-]. Anything else is perhaps what must not be seen by others, and was. */
+static int check_input(const struct options *o, struct buf *why)
+{
+	const char *name = o->n_words > 0 ? o->words[0] : "";
+	bool named = is_connection_name(name);
+
+	if (named && (o->n_words == 1 || (o->n_words == 2 && text_equal(o->words[1], "-"))))
+		return 0;
+	(void)buf_printf(why, "%s takes the name of one connection, and - for standard input",
+		o->verb->name);
+	if (o->n_words > 1 || !(named || text_equal(name, "-") || !*name))
+		(void)buf_printf(why,
+			"; an address or code as an argument could be seen by every user here, so "
+			"begin again: grantctl login %1$s --cancel, then grantctl login %1$s",
+			named ? name : "NAME");
+	return -EINVAL;
+}
+
 static int check_words(const struct options *o, struct buf *why)
 {
 	const struct verb *v = o->verb;
 
+	if (v->words == WORDS_INPUT)
+		return check_input(o, why);
 	if (v->words == WORDS_NONE && o->n_words > 0)
 		(void)buf_printf(why, "%s takes no argument", v->name);
 	else if (v->words == WORDS_NAME && o->n_words != 1)
@@ -239,6 +260,9 @@ static int add_synopsis(const struct verb *v, struct buf *ret)
 		break;
 	case WORDS_NAME:
 		(void)buf_add_text(ret, " NAME");
+		break;
+	case WORDS_INPUT:
+		(void)buf_add_text(ret, " NAME [-]");
 		break;
 	case WORDS_NAMES:
 		(void)buf_add_text(ret, " [NAME...]");

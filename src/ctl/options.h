@@ -22,6 +22,7 @@ enum option {
 	OPTION_WATCH,
 	OPTION_NO_WAIT,
 	OPTION_CANCEL,
+	OPTION_CODE_ONLY,
 	OPTION_KEEP,
 	OPTION_CONFIG,
 	_OPTION_MAX,
@@ -38,6 +39,7 @@ struct options;
 enum words {
 	WORDS_NONE,
 	WORDS_NAME,   /* one connection name */
+	WORDS_INPUT,  /* one, and maybe "-" for standard input */
 	WORDS_NAMES,  /* any number of them, none too */
 	WORDS_ACTION, /* one of verb->actions */
 };

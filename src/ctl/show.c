@@ -243,8 +243,16 @@ int show_advice(const struct json *connection, struct now now, struct buf *ret)
 {
 	const char *name = json_get_text(connection, "name");
 	const char *retry_at = json_get_text(json_get(connection, "fault"), "retry_at");
+	int r;
 
-	return add_remedy(ret, name ? name : "NAME", trouble(connection), retry_at, now);
+	name = name ? name : "NAME";
+	r = add_remedy(ret, name, trouble(connection), retry_at, now);
+	if (r < 0 || !text_equal(json_get_text(json_get(connection, "approval"), "kind"), "paste"))
+		return r;
+	(void)buf_add_text(ret,
+		ret->len > 0 ? "; and once its address was opened: grantctl paste "
+			     : "run: grantctl paste "); /* failures stick */
+	return notice_add_clean(ret, name);
 }
 
 static int add_fault(struct buf *ret, const struct json *fault)
@@ -372,6 +380,20 @@ static int show_not_usable(
 	if (why->len == len + strlen("; "))
 		(void)buf_add_text(why, "see grantctl status");
 	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
+bool show_paste_again(const struct wire_reply *reply, const char *name, struct buf *why)
+{
+	enum fault_kind kind = kind_of(json_get_text(reply->parameters, "kind"));
+	const char *detail = json_get_text(reply->parameters, "detail");
+
+	if (reply->error != WIRE_NOT_USABLE ||
+		(kind != FAULT_NEEDS_APPROVAL && kind != FAULT_TRANSIENT &&
+			kind != FAULT_THROTTLED && kind != FAULT_PROVIDER_DOWN))
+		return false;
+	begin(why, name);
+	(void)notice_add_clean(why, detail ? detail : "that was refused"); /* failures stick */
+	return true;
 }
 
 static int show_not_permitted(enum wire_method method, const char *name, struct buf *why)

@@ -37,6 +37,10 @@ bool show_needs_person(const struct json *connection);
 /* One sentence without line end: what to do for @connection. Nothing where all is well. */
 int show_advice(const struct json *connection, struct now now, struct buf *ret);
 
+/* May another address mend the error reply @reply to Paste about the connection @name? Then append
+ * why this one did not do, without what to do. */
+bool show_paste_again(const struct wire_reply *reply, const char *name, struct buf *why);
+
 /* The sentence for stderr of an error reply to a call of @method about the connection @name (NULL
  * for none), into @why. Returns the exit code, never EXIT_DONE. */
 int show_error(const struct wire_reply *reply, enum wire_method method, const char *name,

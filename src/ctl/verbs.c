@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "ctl/await.h"
 #include "ctl/client.h"
+#include "ctl/prompt.h"
 #include "ctl/show.h"
 #include "ctl/verbs.h"
 #include "wire/wire.h"
@@ -20,6 +21,11 @@
 /* How often `wait` looks for an agent that is not there yet: a person does not notice, and it costs
  * a failed connect(). */
 #define WAIT_RETRY_USEC (200 * UINT64_C(1000))
+
+/* Addresses taken at one prompt: whose fifth is wrong too should read why first. */
+#define PASTE_TRIES 5
+
+#define PASTE_PROMPT "Paste the address that the browser ends at (it is not shown): "
 
 static int out_of_memory(struct buf *why)
 {
@@ -98,9 +104,9 @@ static int print_word(const char *name, const char *what, struct buf *why)
 }
 
 /* Call @method on @client and await the reply, for ever where @timeout is USEC_NEVER. Takes
- * @parameters. An error reply becomes its exit code. */
-static int call(struct client *client, enum wire_method method, const char *name,
-	struct json *take_parameters, uint64_t timeout, struct wire_reply *ret, struct buf *why)
+ * @parameters. An error reply is a reply. */
+static int ask(struct client *client, enum wire_method method, struct json *take_parameters,
+	uint64_t timeout, struct wire_reply *ret, struct buf *why)
 {
 	_cleanup_(json_freep) struct json *parameters = take_parameters;
 	int code;
@@ -108,6 +114,16 @@ static int call(struct client *client, enum wire_method method, const char *name
 	code = client_send(client, method, parameters, false, why);
 	if (code == EXIT_DONE)
 		code = client_receive(client, usec_add(client_now().boot_usec, timeout), ret, why);
+	return code;
+}
+
+/* The same, but an error reply becomes its exit code. */
+static int call(struct client *client, enum wire_method method, const char *name,
+	struct json *take_parameters, uint64_t timeout, struct wire_reply *ret, struct buf *why)
+{
+	int code;
+
+	code = ask(client, method, take_parameters, timeout, ret, why);
 	if (code == EXIT_DONE && ret->error != WIRE_OK) {
 		code = show_error(ret, method, name, client_now(), why);
 		wire_reply_done(ret);
@@ -223,33 +239,203 @@ static int run_status(const struct options *o, struct buf *why)
 	return code;
 }
 
-/* Call Login; *ret_approval tells whether there is one, which was then announced. */
-static int login_step(
-	struct client *client, const struct wire_named *named, bool *ret_approval, struct buf *why)
+/* What a reply to Login or Paste says of the approval. */
+enum approval { APPROVAL_NONE, APPROVAL_PENDING, APPROVAL_BY_PASTE };
+
+/* Read the reply to Login; an approval is announced. */
+static int read_login(const struct wire_named *named, const struct wire_reply *reply,
+	enum approval *ret, struct buf *why)
 {
-	uint64_t timeout = named->wait ? USEC_NEVER : CLIENT_REPLY_TIMEOUT_USEC;
 	struct buf out = BUF(WIRE_REPLY_MAX);
-	struct wire_reply reply = {0};
 	struct wire_login login;
 	const char *bad;
+	int code = EXIT_DONE;
+
+	if (wire_read_login(reply->parameters, &login, &bad) < 0)
+		return not_as_agreed(why);
+	if (login.approval) {
+		code = print_done(
+			show_approval(named->name, login.approval, client_now(), &out), &out, why);
+	} else if (!named->cancel && !login.usable) {
+		(void)buf_printf(why, "%s: not usable; see grantctl status", named->name);
+		code = EXIT_OPERATOR;
+	}
+	if (code != EXIT_DONE)
+		return code;
+	if (!login.approval)
+		*ret = APPROVAL_NONE;
+	else if (text_equal(json_get_text(login.approval, "kind"), "paste"))
+		*ret = APPROVAL_BY_PASTE;
+	else
+		*ret = APPROVAL_PENDING;
+	return EXIT_DONE;
+}
+
+/* Call Login; *ret tells what became of it, which was announced. */
+static int login_step(
+	struct client *client, const struct wire_named *named, enum approval *ret, struct buf *why)
+{
+	uint64_t timeout = named->wait ? USEC_NEVER : CLIENT_REPLY_TIMEOUT_USEC;
+	struct wire_reply reply = {0};
 	int code;
 
 	code = call(client, WIRE_LOGIN, named->name, wire_named_parameters(WIRE_LOGIN, named),
 		timeout, &reply, why);
+	if (code == EXIT_DONE)
+		code = read_login(named, &reply, ret, why);
+	wire_reply_done(&reply);
+	return code;
+}
+
+/* Why there is no address, by the -errno of reading it. */
+static int no_address(int r, struct buf *why)
+{
+	switch (r) {
+	case -ENOMEM:
+		return out_of_memory(why);
+	case -EMSGSIZE:
+		(void)buf_printf(why, "that is longer than %u KiB, which no address is",
+			WIRE_ADDRESS_MAX / 1024);
+		return EXIT_USAGE;
+	case -ENOTTY:
+		(void)buf_add_text(why,
+			"there is no terminal to ask at; give the address on standard input: "
+			"grantctl paste NAME -");
+		return EXIT_USAGE;
+	default:
+		(void)buf_printf(why, "cannot read the address: %s", strerror(-r));
+		return EXIT_FAILED;
+	}
+}
+
+/* All of standard input. */
+static int read_input(struct buf *ret)
+{
+	char chunk[4096];
+	ssize_t n;
+	int r = 0;
+
+	do {
+		n = read(STDIN_FILENO, chunk, sizeof(chunk));
+		if (n > 0)
+			r = buf_add(ret, chunk, (size_t)n);
+		else if (n < 0 && errno != EINTR)
+			r = -errno;
+	} while (n != 0 && r == 0);
+	mem_wipe(chunk, sizeof(chunk));
+	return r;
+}
+
+/* Call Paste with @address, on a connection of its own. *ret_again is set where another address may
+ * do, and @why tells then what is wrong with this one; NULL where it is not asked for again. */
+static int paste_address(
+	const struct options *o, const struct buf *address, bool *ret_again, struct buf *why)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	struct wire_named named = {.name = o->words[0],
+		.address = buf_text(address),
+		.code_only = options_have(o, OPTION_CODE_ONLY)};
+	struct wire_reply reply = {0};
+	int code;
+
+	if (strlen(buf_text(address)) != address->len ||
+		!text_is_utf8(named.address, address->len)) {
+		(void)buf_add_text(why, "that is no text; copy the address again");
+		return EXIT_USAGE;
+	}
+	code = client_open(o->text[OPTION_RUNTIME], false, &client, why);
+	if (code == EXIT_DONE)
+		code = ask(client, WIRE_PASTE, wire_named_parameters(WIRE_PASTE, &named),
+			CLIENT_REPLY_TIMEOUT_USEC, &reply, why);
+	if (code == EXIT_DONE && reply.error != WIRE_OK) {
+		bool again = ret_again && show_paste_again(&reply, named.name, why);
+
+		if (again)
+			*ret_again = true;
+		code = again ? EXIT_OPERATOR
+			     : show_error(&reply, WIRE_PASTE, named.name, client_now(), why);
+	}
+	wire_reply_done(&reply);
+	return code;
+}
+
+/* Ask once at the terminal. *ret_over: the approval ended without us; *ret_again as above. */
+static int paste_at_prompt(const struct options *o, struct client *client, bool *ret_over,
+	bool *ret_again, struct buf *why)
+{
+	_cleanup_(buf_done) struct buf address = BUF(WIRE_ADDRESS_MAX);
+	int r = prompt_read(PASTE_PROMPT, client ? client_fd(client) : -1, &address);
+
+	if (r < 0)
+		return no_address(r, why);
+	if (r == PROMPT_ANSWERED)
+		return paste_address(o, &address, ret_again, why);
+	if (r == PROMPT_OTHER) {
+		*ret_over = true;
+		return EXIT_DONE;
+	}
+	(void)buf_printf(why, "%s: no address was given; the approval goes on: grantctl paste %s",
+		o->words[0], o->words[0]);
+	return EXIT_OPERATOR;
+}
+
+/* Ask at the terminal until an address does, while @client has Login with wait under way, whose
+ * reply *ret_over tells of. */
+static int paste_until_done(
+	const struct options *o, struct client *client, bool *ret_over, struct buf *why)
+{
+	int code = EXIT_OPERATOR;
+
+	for (int left = PASTE_TRIES - 1; left >= 0; left--) {
+		bool again = false;
+
+		buf_done(why);
+		code = paste_at_prompt(o, client, ret_over, left > 0 ? &again : NULL, why);
+		if (!again)
+			break;
+		(void)fprintf(stderr, "grantctl: %s\n", buf_text(why)); /* nobody may listen */
+	}
+	return code;
+}
+
+/* Await the end of an approval by paste, and ask for its address meanwhile. */
+static int login_at_prompt(const struct options *o, struct client *client,
+	const struct wire_named *named, enum approval *ret, struct buf *why)
+{
+	_cleanup_(json_freep) struct json *parameters = wire_named_parameters(WIRE_LOGIN, named);
+	struct wire_reply reply = {0};
+	bool over = false;
+	int code;
+
+	code = parameters ? client_send(client, WIRE_LOGIN, parameters, false, why)
+			  : out_of_memory(why);
+	if (code == EXIT_DONE)
+		code = paste_until_done(o, client, &over, why);
 	if (code != EXIT_DONE)
 		return code;
-	if (wire_read_login(reply.parameters, &login, &bad) < 0)
-		code = not_as_agreed(why);
-	else if (login.approval)
-		code = print_done(
-			show_approval(named->name, login.approval, client_now(), &out), &out, why);
-	else if (!named->cancel && !login.usable) {
-		(void)buf_printf(why, "%s: not usable; see grantctl status", named->name);
-		code = EXIT_OPERATOR;
-	}
+	*ret = APPROVAL_NONE;
+	if (!over)
+		return EXIT_DONE;
+	code = client_receive(client, USEC_NEVER, &reply, why);
 	if (code == EXIT_DONE)
-		*ret_approval = login.approval;
+		code = reply.error == WIRE_OK
+			? read_login(named, &reply, ret, why)
+			: show_error(&reply, WIRE_LOGIN, named->name, client_now(), why);
 	wire_reply_done(&reply);
+	return code;
+}
+
+/* Await the end of @approval; again where it was replaced by another one. */
+static int login_wait(
+	const struct options *o, struct client *client, enum approval approval, struct buf *why)
+{
+	const struct wire_named named = {.name = o->words[0], .wait = true};
+	int code = EXIT_DONE;
+
+	while (code == EXIT_DONE && approval != APPROVAL_NONE)
+		code = approval == APPROVAL_BY_PASTE && isatty(STDIN_FILENO)
+			? login_at_prompt(o, client, &named, &approval, why)
+			: login_step(client, &named, &approval, why);
 	return code;
 }
 
@@ -257,7 +443,7 @@ static int run_login(const struct options *o, struct buf *why)
 {
 	_cleanup_(client_freep) struct client *client = NULL;
 	struct wire_named named = {.name = o->words[0], .cancel = options_have(o, OPTION_CANCEL)};
-	bool approval;
+	enum approval approval = APPROVAL_NONE;
 	int code;
 
 	code = client_open(o->text[OPTION_RUNTIME], false, &client, why);
@@ -267,14 +453,25 @@ static int run_login(const struct options *o, struct buf *why)
 		return code;
 	if (named.cancel)
 		return print_word(named.name, "no approval is pending any more", why);
-	if (!approval)
-		return print_word(named.name, "ready", why);
-	if (options_have(o, OPTION_NO_WAIT))
+	if (approval != APPROVAL_NONE && options_have(o, OPTION_NO_WAIT))
 		return EXIT_DONE;
-	named.wait = true;
-	while (code == EXIT_DONE && approval) /* again: the code was replaced by a new one */
-		code = login_step(client, &named, &approval, why);
+	code = login_wait(o, client, approval, why);
 	return code == EXIT_DONE ? print_word(named.name, "ready", why) : code;
+}
+
+static int run_paste(const struct options *o, struct buf *why)
+{
+	_cleanup_(buf_done) struct buf address = BUF(WIRE_ADDRESS_MAX);
+	bool over = false;
+	int r = 0, code;
+
+	if (o->n_words == 1) {
+		code = paste_at_prompt(o, NULL, &over, NULL, why);
+	} else {
+		r = read_input(&address);
+		code = r < 0 ? no_address(r, why) : paste_address(o, &address, NULL, why);
+	}
+	return code == EXIT_DONE ? print_word(o->words[0], "ready", why) : code;
 }
 
 /* RFC 6749 appendix A.12. Anything else would break the line, or the header, that it is put in. */
@@ -530,6 +727,8 @@ const struct verb verbs[] = {
 		"Show the state of all connections, or of those named.", run_status},
 	{"login", WORDS_NAME, NULL, O(OPTION_NO_WAIT) | O(OPTION_CANCEL),
 		"Start an approval or show the pending one, and wait for its end.", run_login},
+	{"paste", WORDS_INPUT, NULL, O(OPTION_CODE_ONLY),
+		"Complete an approval with the address that the browser ended at.", run_paste},
 	{"token", WORDS_NAME, NULL, O(OPTION_MIN_VALID) | O(OPTION_HEADER) | O(OPTION_JSON),
 		"Print an access token.", run_token},
 	{"refresh", WORDS_NAME, NULL, 0, "Get a new access token now.", run_refresh},

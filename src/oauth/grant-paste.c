@@ -100,6 +100,7 @@ int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, s
 		.state = g->record.approval.state,
 		.issuer = g->setup.issuer,
 		.iss_required = g->record.approval.names_issuer || g->endpoints.names_issuer,
+		.scopes = &g->setup.scopes,
 		.code_only = code_only,
 	};
 	struct secret *code = NULL;
@@ -146,7 +147,7 @@ void grant_code_failed(struct grant *g, const struct verdict *v, struct now now)
 			v->fault.detail);
 	grant_obey_retry_after(g, v->retry_after_usec, now);
 	grant_set_fault(g, &f, now);
-	grant_conclude(g, GRANT_END_APPROVAL, &f);
+	grant_conclude(g, GRANT_END_PASTE, &f);
 }
 
 bool grant_approval_fits(const struct grant *g)

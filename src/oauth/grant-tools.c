@@ -70,8 +70,12 @@ void grant_set_fault(struct grant *g, const struct fault *f, struct now now)
 
 void grant_conclude(struct grant *g, enum grant_end end, const struct fault *f)
 {
-	g->outcomes[end].fault = f ? *f : (struct fault){.kind = FAULT_NONE};
-	g->outcomes[end].count++;
+	unsigned last = end == GRANT_END_APPROVAL ? GRANT_END_PASTE : end;
+
+	for (unsigned i = end; i <= last; i++) { /* what was pasted ends with its approval */
+		g->outcomes[i].fault = f ? *f : (struct fault){.kind = FAULT_NONE};
+		g->outcomes[i].count++;
+	}
 }
 
 void grant_conclude_all(struct grant *g, const struct fault *f)

@@ -102,15 +102,15 @@ void grant_stored(struct grant *g, uint32_t serial, int r, const struct fault *w
 void grant_tick(struct grant *g, struct now now);
 
 /* Take the address that a person brought back for the paste approval that is pending (@code_only:
- * or its bare code). Returns 0 when the exchange begins: GRANT_END_APPROVAL tells its end. Returns
- * -EBADMSG with
- * @reterr, and everything as it was, where it is not that; -ENOMEM. */
+ * or its bare code). Returns 0 when the exchange begins: GRANT_END_PASTE tells its end. Returns
+ * -EBADMSG with @reterr, and everything as it was, where it is not that; -ENOMEM. */
 int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, struct now now,
 	struct fault *reterr);
 
 /* What comes to an end, and is waited for. */
 enum grant_end {
 	GRANT_END_APPROVAL,
+	GRANT_END_PASTE, /* of what was pasted: with the approval, or before it by a failure */
 	GRANT_END_REFRESH,
 	GRANT_END_REVOCATION,
 	_GRANT_END_MAX,

@@ -16,6 +16,8 @@
 /* Of a provider's words in a fault; leaves room for what the operator can do. */
 #define SAID_MAX 128
 #define WORD_MAX 64
+/* Of the scopes asked for, behind that: enough for those of most connections. */
+#define ASKED_MAX 80
 
 #define BLANKS " \t\r\n"
 
@@ -414,9 +416,12 @@ static void drop_empty_fragment(struct buf *line)
 	"log in again; if nobody refused, the approver may not use the app: check its " \
 	"permissions and network rules"
 #define SET_REDIRECT "set redirect_uri to a callback address of the app, byte for byte"
-#define ALLOW_SCOPES "allow the app these scopes at the provider, or take them out of scopes"
 #define CHECK_CLIENT "check client_id, and that the app is known to this host"
 #define DROP_PROMPT  "take prompt=none out of request_parameters: a person has to answer"
+
+/* Followed by the scopes asked for. */
+static const char allow_scopes[] =
+	"allow the app these scopes at the provider, or take them out of scopes";
 
 /* The first row that fits counts: what is said comes before the code, which is the same for many
  * causes. NULL fits anything. */
@@ -440,8 +445,8 @@ static const struct known_error {
 	{"OAUTH_APPROVAL_ERROR_GENERIC", NULL, FAULT_MISCONFIGURED,
 		"the provider tells no cause: check that the approver may use the app and its API, and "
 		"the app's network rules, callback address and scopes"},
-	{"OAUTH_DISALLOWED_SCOPES", NULL, FAULT_MISCONFIGURED, ALLOW_SCOPES},
-	{"invalid_scope", NULL, FAULT_MISCONFIGURED, ALLOW_SCOPES},
+	{"OAUTH_DISALLOWED_SCOPES", NULL, FAULT_MISCONFIGURED, allow_scopes},
+	{"invalid_scope", NULL, FAULT_MISCONFIGURED, allow_scopes},
 	{"redirect_uri_mismatch", NULL, FAULT_MISCONFIGURED, SET_REDIRECT},
 	{"invalid_redirect_uri", NULL, FAULT_MISCONFIGURED, SET_REDIRECT},
 	{"invalid_client", NULL, FAULT_MISCONFIGURED, CHECK_CLIENT},
@@ -490,16 +495,31 @@ static void excerpt(char *to, size_t size, const struct answer *a, enum slot slo
 	text_clean(to, size, secret ? "…" : buf_text(value), secret ? strlen("…") : value->len);
 }
 
+/* The scopes asked for, as far as they fit. 0, -ENOMEM. */
+static int list_scopes(char *to, size_t size, const struct names *scopes)
+{
+	_cleanup_(mem_freep) char *joined = names_join(scopes, " ");
+
+	if (!joined)
+		return -ENOMEM;
+	text_clean(to, size, joined, strlen(joined));
+	return 0;
+}
+
 static int explain(const struct answer *a, const struct paste_expect *expect, struct fault *reterr)
 {
 	const struct known_error *known = find_error(
 		buf_text(&a->values[SLOT_ERROR]), buf_text(&a->values[SLOT_DESCRIPTION]));
-	char word[WORD_MAX], said[SAID_MAX];
+	char word[WORD_MAX], said[SAID_MAX], asked[ASKED_MAX] = "";
 
+	if (known->remedy == allow_scopes && expect->scopes &&
+		list_scopes(asked, sizeof(asked), expect->scopes) < 0)
+		return -ENOMEM;
 	excerpt(word, sizeof(word), a, SLOT_ERROR, expect);
 	excerpt(said, sizeof(said), a, SLOT_DESCRIPTION, expect);
-	fault_set(reterr, known->kind, "the provider answered %s%s%s%s; %s", word,
-		*said ? ": \"" : "", said, *said ? "\"" : "", known->remedy);
+	fault_set(reterr, known->kind, "the provider answered %s%s%s%s; %s%s%s", word,
+		*said ? ": \"" : "", said, *said ? "\"" : "", known->remedy, *asked ? ": " : "",
+		asked);
 	return -EBADMSG;
 }
 

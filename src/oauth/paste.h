@@ -31,6 +31,7 @@ struct paste_expect {
 	const struct secret *state;
 	const char *issuer; /* NULL when not known: then nothing is compared with `iss` */
 	bool iss_required;  /* the server announces `iss` (RFC 9207 §2.3); no bare code then */
+	const struct names *scopes; /* asked for, to be told where they are refused; or NULL */
 	bool code_only; /* a bare code is taken too: the operator says so, and PKCE is in force */
 };
 

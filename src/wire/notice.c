@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The approval notice (RFC 8628 §3.3) and the words for time in it. Zone-less by intent: the core
- * can't know the reader's zone, so that every time of day is UTC and says so. */
+/* The approval notice (RFC 8628 §3.3, and for the flow paste) and the words for time in it.
+ * Zone-less by intent: the core can't know the reader's zone, so that every time of day is UTC and
+ * says so. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,6 +80,8 @@ int notice_format(const char *name, const char *verification_uri,
 		r = add_line(ret, "open", verification_uri);
 	if (r == 0 && user_code)
 		r = add_line(ret, "enter", user_code);
+	else if (r == 0)
+		r = buf_printf(ret, "    then    grantctl paste %s\n", name);
 	if (r == 0 && verification_uri_complete)
 		r = add_line(ret, "or open", verification_uri_complete);
 	if (r == 0 && expires_wall_usec > 0)

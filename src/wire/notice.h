@@ -9,8 +9,9 @@
 
 /* What a person is told of an approval, the same text from the agent and from grantctl. */
 
-/* Append the notice that @name waits for an approval. @verification_uri_complete and @user_code may
- * be NULL; @expires_wall_usec may be 0 where it is not known. Text of the provider is cleaned.
+/* Append the notice that @name waits for an approval. @user_code is NULL where the address that the
+ * browser ends at has to be brought back; @verification_uri_complete may be NULL;
+ * @expires_wall_usec may be 0 where it is not known. Text of the provider is cleaned.
  * Returns 0, -ENOMEM, -EMSGSIZE. */
 int notice_format(const char *name, const char *verification_uri,
 	const char *verification_uri_complete, const char *user_code, uint64_t expires_wall_usec,

@@ -9,6 +9,7 @@ import http.cookiejar
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import ssl
@@ -99,13 +100,27 @@ class Forms(html.parser.HTMLParser):
             self.forms[-1][1][attributes["name"]] = attributes.get("value") or ""
 
 
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects while they stay with a site; the address that leads away is kept."""
+
+    def __init__(self):
+        self.left = None
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        if urllib.parse.urlsplit(newurl).netloc == urllib.parse.urlsplit(req.full_url).netloc:
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+        self.left = newurl
+        return None
+
+
 class Browser:
     """Cookies, redirects and forms."""
 
     def __init__(self, ca_file):
         context = ssl.create_default_context(cafile=ca_file)
+        self.redirects = Redirects()
         self.opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=context),
+            self.redirects, urllib.request.HTTPSHandler(context=context),
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         self.url = ""
         self.page = ""
@@ -148,12 +163,20 @@ class OidcProvider:
         info = json.loads(line)
         self.issuer = info["issuer"]
         self.client_id = info["client_id"]
+        self.web_id = info["web_id"]
         self.service_id = info["service_id"]
 
     def service(self, secret_path, **more):
         """A connection that nobody has to approve."""
         return self.connection(secret_path, flow="client_credentials", client_id=self.service_id,
                                scopes=["api"], **more)
+
+    def web(self, secret_path, **more):
+        """A connection whose address is pasted back. prompt=consent: without it there is no
+        refresh token (OpenID Connect Core 1.0 section 11)."""
+        return self.connection(secret_path, flow="paste", client_id=self.web_id,
+                               redirect_uri="http://localhost:1717/callback",
+                               request_parameters={"prompt": "consent"}, **more)
 
     def connection(self, secret_path, **more):
         return {"issuer": self.issuer, "flow": "device", "client_id": self.client_id,
@@ -173,6 +196,23 @@ class OidcProvider:
         browser.submit(login="alice", password="any")
         browser.submit()
         true("Sign-in Success" in browser.page, f"approved: {browser.page[:500]}")
+
+    def walk(self, url):
+        """Open an authorization URL, log in, consent; the address that the browser ends at."""
+        browser = Browser(self.ca_file)
+        browser.open(url)
+        browser.submit(login="alice", password="any")
+        browser.submit()
+        true(browser.redirects.left, f"sent away: {browser.page[:500]}")
+        return browser.redirects.left
+
+    def abort(self, url):
+        """Open an authorization URL and abort there; the address that the browser ends at."""
+        browser = Browser(self.ca_file)
+        browser.open(url)
+        link, = re.findall(r'href="([^"]*/abort)"', browser.page)
+        browser.open(urllib.parse.urljoin(browser.url, link))
+        return browser.redirects.left
 
     def deny(self, user_code):
         """Enter the code and abort."""

@@ -19,10 +19,14 @@
 static struct secret *must_read(const char *text, size_t len, unsigned options,
 	const struct secret *state, const char *secret)
 {
+	static char api[] = "api", id[] = "id";
+	static char *words[] = {api, id};
+	const struct names scopes = {.items = words, .n = ELEMENTS(words)};
 	const struct paste_expect expect = {
 		.state = state,
 		.issuer = options & 1 ? "https://idp.example" : NULL,
 		.iss_required = options & 2,
+		.scopes = options & 8 ? &scopes : NULL,
 		.code_only = options & 4,
 	};
 	struct fault fault = {.kind = FAULT_NONE};
@@ -75,7 +79,7 @@ static void as_code(const char *data, size_t size, const struct secret *state)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(secret_freep) struct secret *state = secret_new_text(STATE);
-	const unsigned options = size > 0 ? data[0] : 0; /* '0' to '7' */
+	const unsigned options = size > 0 ? data[0] : 0; /* '0' to '?' */
 	const char *text = (const char *)data + (size > 0);
 	const size_t len = size - (size > 0);
 

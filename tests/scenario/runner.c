@@ -396,11 +396,13 @@ static void expect_retry(struct story *s, const struct grant_view *v, char *line
 		FAIL(s, "the next try is in %llu us", (unsigned long long)at);
 }
 
-/* outcome approval|refresh|revocation KIND: how the last one ended; `pending` while none has */
+/* outcome approval|paste|refresh|revocation KIND: how the last one ended; `pending` while none has
+ */
 static void expect_outcome(struct story *s, const struct grant_view *v, char *line)
 {
 	static const char *const ends[_GRANT_END_MAX] = {
 		[GRANT_END_APPROVAL] = "approval",
+		[GRANT_END_PASTE] = "paste",
 		[GRANT_END_REFRESH] = "refresh",
 		[GRANT_END_REVOCATION] = "revocation",
 	};

@@ -40,8 +40,25 @@ static void what_is_not_given_is_left_out(void)
 		"    enter   AB\n"
 		"    valid until 21:31:10 UTC (60 s)\n");
 	buf_done(&b);
-	CHECK_INT(notice_format("a", "https://x.example", NULL, NULL, 0, at, &b), 0);
-	CHECK_TEXT(buf_text(&b), "a: waiting for approval\n    open    https://x.example\n");
+	CHECK_INT(notice_format("a", "https://x.example", NULL, "AB", 0, at, &b), 0);
+	CHECK_TEXT(buf_text(&b),
+		"a: waiting for approval\n"
+		"    open    https://x.example\n"
+		"    enter   AB\n");
+	buf_done(&b);
+}
+
+static void an_approval_by_paste_says_how_it_goes_on(void)
+{
+	struct buf b = BUF(1000);
+
+	CHECK_INT(notice_format("salesforce", "https://login.example/authorize?state=x", NULL, NULL,
+			  0, at, &b),
+		0);
+	CHECK_TEXT(buf_text(&b),
+		"salesforce: waiting for approval\n"
+		"    open    https://login.example/authorize?state=x\n"
+		"    then    grantctl paste salesforce\n");
 	buf_done(&b);
 }
 
@@ -49,9 +66,12 @@ static void an_approval_that_is_over_says_so(void)
 {
 	struct buf b = BUF(1000);
 
-	CHECK_INT(notice_format("a", "https://x.example", NULL, NULL, AT, at, &b), 0);
+	CHECK_INT(notice_format("a", "https://x.example", NULL, "AB", AT, at, &b), 0);
 	CHECK_TEXT(buf_text(&b),
-		"a: waiting for approval\n    open    https://x.example\n    no longer valid\n");
+		"a: waiting for approval\n"
+		"    open    https://x.example\n"
+		"    enter   AB\n"
+		"    no longer valid\n");
 	buf_done(&b);
 }
 
@@ -78,7 +98,9 @@ static void a_long_address_is_not_cut(void)
 		uri[i] = 'x';
 	uri[sizeof(uri) - 1] = '\0';
 	CHECK_INT(notice_format("a", uri, NULL, NULL, 0, at, &b), 0);
-	CHECK_INT(b.len, strlen("a: waiting for approval\n    open    \n") + strlen(uri));
+	CHECK_INT(b.len,
+		strlen("a: waiting for approval\n    open    \n    then    grantctl paste a\n") +
+			strlen(uri));
 	buf_done(&b);
 }
 
@@ -130,6 +152,7 @@ static void the_time_of_day_is_utc(void)
 static const struct test tests[] = {
 	{"a device approval is announced", a_device_approval_is_announced},
 	{"what is not given is left out", what_is_not_given_is_left_out},
+	{"an approval by paste says how it goes on", an_approval_by_paste_says_how_it_goes_on},
 	{"an approval that is over says so", an_approval_that_is_over_says_so},
 	{"text of the provider cannot fake a line or move the cursor",
 		text_of_the_provider_cannot_fake_a_line_or_move_the_cursor},

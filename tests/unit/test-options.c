@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
 		"Print one.", run},
 	{"config", WORDS_ACTION, "check|show", OPTION_BIT(OPTION_CONFIG), "Do it.", run},
 	{"reload", WORDS_NONE, NULL, 0, "Reload it.", run},
+	{"paste", WORDS_INPUT, NULL, 0, "Paste it.", run},
 };
 
 #define ARGS_MAX 10
@@ -58,6 +59,46 @@ static void a_verb_with_its_words_is_read(void)
 	REQUIRE(PARSE("config", "show", "--config", "x.yaml") == 0);
 	CHECK_TEXT(o.words[0], "show");
 	CHECK_TEXT(o.text[OPTION_CONFIG], "x.yaml");
+	buf_done(&why);
+}
+
+static void input_may_come_from_standard_input(void)
+{
+	REQUIRE(PARSE("paste", "a") == 0);
+	CHECK_INT(o.n_words, 1);
+	REQUIRE(PARSE("paste", "a", "-") == 0);
+	CHECK_INT(o.n_words, 2);
+	CHECK_TEXT(o.words[0], "a");
+	CHECK_TEXT(o.words[1], "-");
+	buf_done(&why);
+}
+
+#define TAKES "paste takes the name of one connection, and - for standard input"
+#define SEEN \
+	"; an address or code as an argument could be seen by every user here, so begin again: " \
+	"grantctl login "
+
+static void input_as_an_argument_is_refused_and_not_repeated(void)
+{
+	static const struct {
+		const char *words[5];
+		const char *why;
+	} cases[] = {
+		{{"paste"}, TAKES},
+		{{"paste", "a", "http://localhost/?code=s3cret"},
+			TAKES SEEN "a --cancel, then grantctl login a"},
+		{{"paste", "a", "s3cret"}, TAKES SEEN "a --cancel, then grantctl login a"},
+		{{"paste", "a", "--", "-s3cret"}, TAKES SEEN "a --cancel, then grantctl login a"},
+		{{"paste", "a", "-", "s3cret"}, TAKES SEEN "a --cancel, then grantctl login a"},
+		{{"paste", "http://localhost/?code=s3cret"},
+			TAKES SEEN "NAME --cancel, then grantctl login NAME"},
+		{{"paste", "-"}, TAKES},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		CHECK_INT(parse(cases[i].words), -EINVAL);
+		CHECK_TEXT(buf_text(&why), cases[i].why);
+	}
 	buf_done(&why);
 }
 
@@ -150,6 +191,7 @@ static void help_is_made_of_the_table(void)
 	CHECK(strstr(buf_text(&b), "\n  token NAME [--min-valid DURATION] [--header]\n") != NULL);
 	CHECK(strstr(buf_text(&b), "\n  config check|show [--config FILE]\n") != NULL);
 	CHECK(strstr(buf_text(&b), "\n  reload\n") != NULL);
+	CHECK(strstr(buf_text(&b), "\n  paste NAME [-]\n") != NULL);
 	buf_done(&b);
 	CHECK_INT(options_verb_help(&verbs[1], &b), 0);
 	CHECK(strstr(buf_text(&b), "usage: grantctl token NAME [--min-valid DURATION]") != NULL);
@@ -161,6 +203,9 @@ static void help_is_made_of_the_table(void)
 
 static const struct test tests[] = {
 	{"a verb with its words is read", a_verb_with_its_words_is_read},
+	{"input may come from standard input", input_may_come_from_standard_input},
+	{"input as an argument is refused and not repeated",
+		input_as_an_argument_is_refused_and_not_repeated},
 	{"options may stand anywhere", options_may_stand_anywhere},
 	{"help and version need no more", help_and_version_need_no_more},
 	{"what is wrong is told", what_is_wrong_is_told},

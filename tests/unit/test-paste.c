@@ -393,6 +393,40 @@ static void test_error_pages(void)
 		(struct paste_expect){.issuer = ISSUER, .iss_required = true});
 }
 
+/* The one setting of ours that is meant is repeated, as far as it fits. */
+static void test_refused_scopes_are_named(void)
+{
+	struct names scopes = {0}, many = {0};
+	static const struct paste few[] = {
+		{CB "?error=invalid_scope" AND, "take them out of scopes: api id refresh_token",
+			FAULT_MISCONFIGURED},
+		{PAGE "OAUTH_DISALLOWED_SCOPES", "out of scopes: api id refresh_token",
+			FAULT_MISCONFIGURED},
+	};
+	static const struct paste cut[] = {
+		{"error=invalid_scope&error_description=invalid_scope+"
+		 "0000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+		 "0000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+			": s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 s20 s21 s22 s23 s24 s25 s26 s27 "
+			"s28 s2",
+			FAULT_MISCONFIGURED},
+	};
+	static const struct paste other[] = {{CB "?error=access_denied" AND,
+		"the provider answered access_denied; log in again; if nobody refused, the "
+		"approver may not use the app: check its permissions and network rules",
+		FAULT_DENIED}};
+
+	REQUIRE(names_split("api id refresh_token", &scopes) == 0);
+	REQUIRE(names_split("s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 s20 s21 s22 s23 s24 s25 s26 "
+			    "s27 s28 s29 s30",
+			&many) == 0);
+	check_pastes(few, ELEMENTS(few), (struct paste_expect){.scopes = &scopes});
+	check_pastes(other, ELEMENTS(other), (struct paste_expect){.scopes = &scopes});
+	check_pastes(cut, ELEMENTS(cut), (struct paste_expect){.scopes = &many});
+	names_done(&scopes);
+	names_done(&many);
+}
+
 /* Each error's fault with words as long as a fault shows them: the remedy is still there whole. */
 static void test_remedy_fits(void)
 {
@@ -528,6 +562,7 @@ static const struct test tests[] = {
 	{"a refusal is denied, with the provider's words cleaned", test_denied},
 	{"an error is told with what to change", test_errors},
 	{"the address of a provider's error page is understood without state", test_error_pages},
+	{"scopes that are refused are named", test_refused_scopes_are_named},
 	{"long words of a provider leave room for the remedy", test_remedy_fits},
 	{"no fault shows code or state", test_secrecy},
 	{"short memory leaves no half address", test_memory_url},

@@ -184,6 +184,44 @@ static void test_empty(void)
 	buf_done(&b);
 }
 
+static struct record paste_approval(const char *redirect_uri)
+{
+	return (struct record){.approval = {
+				       .present = true,
+				       .binding = mem_strdup("b"),
+				       .device.verification_uri = mem_strdup("https://idp/a?s=1"),
+				       .verifier = secret_new_text("verifier"),
+				       .state = secret_new_text("the state"),
+				       .redirect_uri = mem_strdup(redirect_uri),
+				       .names_issuer = true,
+				       .expires_usec = USEC_NEVER,
+			       }};
+}
+
+static void test_paste_approval(void)
+{
+	struct record r = paste_approval("http://localhost/"), back = {0};
+	struct record half = paste_approval(NULL);
+	struct fault fault = {.kind = FAULT_NONE};
+	struct buf sealed = BUF(RECORD_SIZE_MAX);
+
+	REQUIRE(encode(&r, "crm", &sealed) == 0);
+	CHECK_INT(decode(sealed.data, sealed.len, "crm", &back, &fault), 0);
+	CHECK(back.approval.present && back.approval.names_issuer);
+	CHECK(!back.approval.device.device_code && !back.approval.device.user_code);
+	CHECK_TEXT(back.approval.device.verification_uri, "https://idp/a?s=1");
+	CHECK_TEXT(secret_expose(back.approval.verifier), "verifier");
+	CHECK_TEXT(secret_expose(back.approval.state), "the state");
+	CHECK_TEXT(back.approval.redirect_uri, "http://localhost/");
+	CHECK(back.approval.expires_usec == USEC_NEVER);
+	record_done(&back);
+	buf_done(&sealed);
+	CHECK_INT(encode(&half, "crm", &sealed), -EINVAL);
+	record_done(&r);
+	record_done(&half);
+	buf_done(&sealed);
+}
+
 static void test_small_grant(void)
 {
 	struct record r = {.grant = {.present = true,
@@ -628,6 +666,7 @@ static void test_decode_memory(void)
 static const struct test tests[] = {
 	{"all of a record comes back", test_whole},
 	{"a record without grant and approval comes back", test_empty},
+	{"an approval by paste comes back, without redirect_uri it is none", test_paste_approval},
 	{"a grant without refresh token comes back, and never stays never", test_small_grant},
 	{"members as deep as a reply may have come back", test_deep_extra},
 	{"a record that another program sealed by the same documents opens", test_golden},

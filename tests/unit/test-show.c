@@ -211,6 +211,13 @@ static void advice_follows_the_fault(void)
 	check_advice("{\"name\":\"a\",\"state\":\"awaiting_approval\",\"fault\":{\"kind\":"
 		     "\"transient\"}}",
 		true, "run: grantctl login a");
+	check_advice(
+		"{\"name\":\"a\",\"state\":\"awaiting_approval\",\"fault\":null,\"approval\":{\"kind\":"
+		"\"paste\"}}",
+		true, "run: grantctl login a; and once its address was opened: grantctl paste a");
+	check_advice("{\"name\":\"a\",\"state\":\"ready\",\"fault\":null,\"approval\":{\"kind\":"
+		     "\"paste\"}}",
+		false, "run: grantctl paste a");
 	check_advice(FAULT("denied"), true, "run: grantctl login a");
 	check_advice(FAULT("revoked"), true, "run: grantctl login a");
 	check_advice(FAULT("expired_code"), true, "run: grantctl login a");
@@ -225,6 +232,38 @@ static void advice_follows_the_fault(void)
 		"(5 min)");
 	check_advice("{\"name\":\"a\",\"fault\":{\"kind\":\"new_one\"}}", false,
 		"see the journal (journalctl -u grantd); grantd tries again by itself");
+}
+
+static void check_paste_again(const char *reply, const char *want)
+{
+	struct wire_reply r = {0};
+	struct buf b = BUF(1000);
+
+	REQUIRE(wire_parse_reply(reply, strlen(reply), &r) == 0);
+	CHECK_INT(show_paste_again(&r, "a", &b), want != NULL);
+	CHECK_TEXT(buf_text(&b), want ? want : "");
+	buf_done(&b);
+	wire_reply_done(&r);
+}
+
+#define REFUSED(kind) \
+	"{\"error\":\"org.grantd.NotUsable\",\"parameters\":{\"kind\":\"" kind \
+	"\",\"detail\":\"why\\u001b\",\"retry_at\":null}}"
+
+static void another_address_mends_what_is_about_the_address(void)
+{
+	check_paste_again(REFUSED("needs_approval"), "a: why?");
+	check_paste_again(REFUSED("transient"), "a: why?");
+	check_paste_again(REFUSED("throttled"), "a: why?");
+	check_paste_again(REFUSED("provider_down"), "a: why?");
+	check_paste_again(REFUSED("denied"), NULL);
+	check_paste_again(REFUSED("misconfigured"), NULL);
+	check_paste_again(REFUSED("protocol"), NULL);
+	check_paste_again(REFUSED("storage"), NULL);
+	check_paste_again(REFUSED("missing_scope"), NULL);
+	check_paste_again("{\"error\":\"org.grantd.NotPermitted\",\"parameters\":{\"kind\":"
+			  "\"needs_approval\"}}",
+		NULL);
 }
 
 static void an_approval_becomes_the_notice(void)
@@ -353,6 +392,8 @@ static const struct test tests[] = {
 	{"a status of odd types is shown as far as it goes",
 		a_status_of_odd_types_is_shown_as_far_as_it_goes},
 	{"advice follows the fault", advice_follows_the_fault},
+	{"another address mends what is about the address",
+		another_address_mends_what_is_about_the_address},
 	{"an approval becomes the notice", an_approval_becomes_the_notice},
 	{"each error has its exit code and sentence", each_error_has_its_exit_code_and_sentence},
 	{"short memory is told", short_memory_is_told},

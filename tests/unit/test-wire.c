@@ -302,6 +302,7 @@ static void parameters_are_read(void)
 {
 	static const char token[] = "{\"name\":\"sf\",\"min_valid_s\":9007199254740992}";
 	static const char login[] = "{\"name\":\"sf\",\"wait\":true,\"cancel\":null}";
+	static const char paste[] = "{\"name\":\"sf\",\"address\":\"code=x\",\"code_only\":true}";
 	static const char revoke[] = "{\"name\":\"sf\",\"keep\":true}";
 	struct wire_named n;
 	const char *bad;
@@ -316,6 +317,12 @@ static void parameters_are_read(void)
 	REQUIRE(json_parse(login, strlen(login), &j, NULL) == 0);
 	CHECK_INT(wire_read_named(WIRE_LOGIN, j, &n, &bad), 0);
 	CHECK(n.wait && !n.cancel && !n.keep && !n.min_valid_given);
+	CHECK(!n.address && !n.code_only);
+	json_free(j);
+	REQUIRE(json_parse(paste, strlen(paste), &j, NULL) == 0);
+	CHECK_INT(wire_read_named(WIRE_PASTE, j, &n, &bad), 0);
+	CHECK_TEXT(n.address, "code=x");
+	CHECK(n.code_only);
 	json_free(j);
 	REQUIRE(json_parse(revoke, strlen(revoke), &j, NULL) == 0);
 	CHECK_INT(wire_read_named(WIRE_REVOKE, j, &n, &bad), 0);
@@ -337,6 +344,8 @@ static void parameters_of_the_wrong_kind_are_named(void)
 	CHECK_TEXT(bad_parameter(WIRE_GET_TOKEN, "{\"name\":\"a\",\"min_valid_s\":1e19}"),
 		"min_valid_s");
 	CHECK_TEXT(bad_parameter(WIRE_LOGIN, "{\"name\":\"a\",\"wait\":1}"), "wait");
+	CHECK_TEXT(bad_parameter(WIRE_PASTE, "{\"name\":\"a\"}"), "address");
+	CHECK_TEXT(bad_parameter(WIRE_PASTE, "{\"name\":\"a\",\"address\":null}"), "address");
 	CHECK_TEXT(bad_parameter(WIRE_REVOKE, "{\"name\":\"a\",\"keep\":\"true\"}"), "keep");
 }
 
@@ -368,13 +377,17 @@ static void only_parameters_of_the_method_are_built(void)
 		.min_valid_s = 1,
 		.keep = true,
 		.cancel = true,
-		.wait = true};
+		.wait = true,
+		.address = "http://h/?code=\"",
+		.code_only = true};
 	static const struct {
 		enum wire_method method;
 		const char *text;
 	} cases[] = {
 		{WIRE_GET_TOKEN, "{\"name\":\"a\",\"min_valid_s\":1}"},
 		{WIRE_LOGIN, "{\"name\":\"a\",\"cancel\":true,\"wait\":true}"},
+		{WIRE_PASTE,
+			"{\"name\":\"a\",\"address\":\"http://h/?code=\\\"\",\"code_only\":true}"},
 		{WIRE_REFRESH, "{\"name\":\"a\"}"},
 		{WIRE_REVOKE, "{\"name\":\"a\",\"keep\":true}"},
 	};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* oidc-provider over TLS on 127.0.0.1, with what grantd needs of it: device flow, rotating refresh
- * tokens, introspection, revocation, resource indicators, one client with a secret for people's
- * grants and one for its own, and clients with a key. Its own pages are the operator's.
+ * tokens, introspection, revocation, resource indicators, clients with a secret for people's grants
+ * by device and by redirect, one for its own, and clients with a key. Its own pages are the
+ * operator's.
  * Usage: node server.mjs CERT KEY CLIENT_SECRET MAX_SECONDS; one JSON line when ready; ends when
  * stdin closes. Lifetimes in seconds: ACCESS_TTL, DEVICE_TTL. CLIENT_KEYS: the public keys of
  * clients, an object of PEM by client_id. */
@@ -44,6 +45,13 @@ function configuration() {
       response_types: [],
       redirect_uris: [],
     }, {
+      client_id: 'web:one',
+      client_secret: clientSecret,
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      redirect_uris: ['http://localhost:1717/callback'],
+    }, {
       client_id: 'service:one',
       client_secret: clientSecret,
       token_endpoint_auth_method: 'client_secret_basic',
@@ -80,7 +88,9 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `https://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration());
   server.on('request', provider.callback());
-  const told = { issuer, client_id: 'server:one', service_id: 'service:one' };
+  const told = {
+    issuer, client_id: 'server:one', web_id: 'web:one', service_id: 'service:one',
+  };
   process.stdout.write(`${JSON.stringify(told)}\n`);
 });
 
