@@ -41,7 +41,15 @@ struct connection {
 		enum grant_state state;
 		struct fault fault;
 		char *approval; /* the code or the address of the one announced */
+		uint32_t revocations;
 	} logged;
+
+	/* The request in flight, for the log. */
+	struct {
+		const char *purpose;
+		char host[128];
+		uint64_t since_boot;
+	} asked;
 };
 
 /* --- the log --- */
@@ -99,11 +107,49 @@ static void log_approval(struct connection *c, const struct grant_view *v)
 	buf_done(&text);
 }
 
+static void log_revocation(struct connection *c, const struct grant_view *v)
+{
+	const struct grant_outcome *o = &v->outcomes[GRANT_END_REVOCATION];
+
+	if (o->count == c->logged.revocations)
+		return;
+	if (o->fault.kind == FAULT_NONE)
+		log_message(LOG_NOTICE,
+			&(struct log_about){.connection = c->name, .message_id = MESSAGE_REVOKED},
+			"the grant is given up");
+	c->logged.revocations = o->count;
+}
+
+/* The part of an address that may be logged. */
+static void note_request(struct connection *c, const struct exchange_request *request)
+{
+	const char *host = strstr(request->url, "://");
+
+	host = host ? host + strlen("://") : request->url;
+	text_clean(c->asked.host, sizeof(c->asked.host), host, strcspn(host, "/?#"));
+	c->asked.purpose = grant_purpose(c->grant);
+	c->asked.since_boot = loop_now(c->shared->loop).boot_usec;
+}
+
+static void log_reply(struct connection *c, const struct exchange_reply *reply)
+{
+	struct log_about about = {.connection = c->name};
+	uint64_t took = usec_sub(loop_now(c->shared->loop).boot_usec, c->asked.since_boot);
+
+	if (reply->outcome == EXCHANGE_REPLIED)
+		log_message(LOG_DEBUG, &about, "asked %s (%s): status %d in %llu ms", c->asked.host,
+			c->asked.purpose, reply->status, (unsigned long long)(took / 1000));
+	else
+		log_message(LOG_DEBUG, &about, "asked %s (%s): %s after %llu ms", c->asked.host,
+			c->asked.purpose, reply->error, (unsigned long long)(took / 1000));
+}
+
 static void log_changes(struct connection *c)
 {
 	struct grant_view v;
 
 	connection_view(c, &v);
+	log_revocation(c, &v);
 	log_state(c, &v);
 	log_fault(c, &v);
 	log_approval(c, &v);
@@ -153,6 +199,7 @@ static void on_reply(void *userdata, const struct exchange_reply *reply)
 {
 	struct connection *c = userdata;
 
+	log_reply(c, reply);
 	grant_reply(c->grant, c->serial, reply, loop_now(c->shared->loop));
 	c->slot = http_slot_free(c->slot);
 	turn(c);
@@ -167,6 +214,8 @@ static void send(struct connection *c, uint32_t serial)
 	int r;
 
 	r = grant_request(c->grant, &request);
+	if (r == 0)
+		note_request(c, &request);
 	if (r == 0)
 		r = http_send(c->shared->http, &request, &options, on_reply, c, &c->slot);
 	exchange_request_done(&request);
@@ -431,6 +480,19 @@ int connection_paste(
 		return -EBADMSG;
 	}
 	r = grant_paste(c->grant, text, len, code_only, loop_now(c->shared->loop), reterr);
+	turn(c);
+	return r;
+}
+
+int connection_invalidate(struct connection *c, const char *token, size_t len, struct fault *reterr)
+{
+	int r;
+
+	if (!c->grant) {
+		*reterr = c->unreadable;
+		return -EAGAIN;
+	}
+	r = grant_invalidate(c->grant, token, len, loop_now(c->shared->loop), reterr);
 	turn(c);
 	return r;
 }

@@ -41,9 +41,10 @@ struct session {
 	uint64_t min_valid_usec;
 	bool min_valid_given;
 	bool wait, cancel, keep, code_only;
-	const char *address; /* of Paste: borrowed from the call, and gone when that returns */
-	enum grant_end end;  /* what the call waits for */
-	uint32_t outcomes;   /* of that kind, seen when the command was given */
+	/* Of Paste and Invalidate: borrowed from the call, and gone when that returns. */
+	const char *address, *access_token;
+	enum grant_end end; /* what the call waits for */
+	uint32_t outcomes;  /* of that kind, seen when the command was given */
 	struct names names;
 	uint64_t told; /* digest of the status last told to a watcher */
 	struct timer timeout;
@@ -146,7 +147,7 @@ static bool permitted(const struct session *s)
 {
 	if (is_operator(s))
 		return true;
-	return s->method == WIRE_GET_TOKEN &&
+	return (s->method == WIRE_GET_TOKEN || s->method == WIRE_INVALIDATE) &&
 		access_matches(connection_allow(s->connection), client_peer(s->client));
 }
 
@@ -321,6 +322,47 @@ static void evaluate_paste(struct session *s)
 		reply_login_end(s, &v);
 }
 
+static void reply_invalidate(struct session *s, const struct grant_view *v, bool refreshed)
+{
+	char expires_at[TEXT_TIME_SIZE];
+
+	text_format_time(expires_at, sizeof(expires_at), v->token_expires_usec);
+	reply(s, wire_invalidate_reply(refreshed, v->token_expires_usec ? expires_at : NULL));
+}
+
+/* Pass the report on. Returns false where that is answered already. */
+static bool begin_invalidate(struct session *s)
+{
+	struct fault why = {.kind = FAULT_NONE};
+	struct grant_view v;
+	int r;
+
+	expect(s, GRANT_END_REFRESH);
+	r = connection_invalidate(s->connection, s->access_token, strlen(s->access_token), &why);
+	s->access_token = NULL;
+	connection_view(s->connection, &v);
+	if (r < 0)
+		reply_not_usable(s, &why, v.fault_retry_usec);
+	else if (r > 0)
+		reply_invalidate(s, &v, false);
+	return r == 0;
+}
+
+static void evaluate_invalidate(struct session *s)
+{
+	struct grant_view v;
+
+	if (!s->asked && !begin_invalidate(s))
+		return;
+	connection_view(s->connection, &v);
+	if (!has_ended(s, &v))
+		return;
+	if (v.outcomes[s->end].fault.kind != FAULT_NONE)
+		reply_not_usable(s, &v.outcomes[s->end].fault, v.fault_retry_usec);
+	else
+		reply_invalidate(s, &v, true);
+}
+
 static void evaluate_command(struct session *s)
 {
 	char expires_at[TEXT_TIME_SIZE];
@@ -355,6 +397,8 @@ static void evaluate(struct session *s)
 		evaluate_login(s);
 	else if (s->method == WIRE_PASTE)
 		evaluate_paste(s);
+	else if (s->method == WIRE_INVALIDATE)
+		evaluate_invalidate(s);
 	else
 		evaluate_command(s);
 }
@@ -384,6 +428,8 @@ static const char *command_words(const struct session *s)
 {
 	if (s->method == WIRE_PASTE)
 		return "address pasted";
+	if (s->method == WIRE_INVALIDATE)
+		return "token reported as refused";
 	if (s->method == WIRE_REFRESH)
 		return "refresh asked for";
 	if (s->method == WIRE_REVOKE)
@@ -415,6 +461,7 @@ static void handle_named(struct session *s, const struct wire_call *call)
 	s->keep = named.keep;
 	s->code_only = named.code_only;
 	s->address = named.address;
+	s->access_token = named.access_token;
 	s->asked = false;
 	if (!permitted(s)) {
 		audit(s, LOG_WARNING, MESSAGE_REFUSED, wire_method_info(call->method)->name);
@@ -684,6 +731,7 @@ static void handle_call(struct session *s, const struct wire_call *call)
 	case WIRE_GET_TOKEN:
 	case WIRE_LOGIN:
 	case WIRE_PASTE:
+	case WIRE_INVALIDATE:
 	case WIRE_REFRESH:
 	case WIRE_REVOKE:
 		handle_named(s, call);

@@ -34,7 +34,9 @@ static const int caught[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
 static void show(const struct terminal *t, const char *text)
 {
-	(void)write(t->fd, text, strlen(text)); /* a terminal that has gone is told by read() */
+	/* A terminal that has gone is told by read(). */
+	if (write(t->fd, text, strlen(text)) < 0)
+		return;
 }
 
 /* What was typed before is dropped, on the way back too: the rest of an address is no command for

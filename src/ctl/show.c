@@ -198,6 +198,10 @@ static int add_remedy(struct buf *ret, const char *name, enum fault_kind kind, c
 		(void)buf_add_text(ret, "wait: ");
 		return add_retry(ret, retry_at, now);
 	case FAULT_STORAGE:
+		if (!retry_at) { /* a record that can't be used */
+			(void)buf_add_text(ret, "restore what it needs, or run: grantctl login ");
+			return notice_add_clean(ret, name);
+		}
 		(void)buf_add_text(ret, "see to the state directory (space, rights); ");
 		return add_retry(ret, retry_at, now);
 	case FAULT_INTERNAL:

@@ -527,6 +527,48 @@ static int run_token(const struct options *o, struct buf *why)
 	return code;
 }
 
+/* The token on standard input, without the line break after it, into @input. */
+static int read_token(struct buf *input, struct buf *why)
+{
+	int r = read_input(input);
+
+	if (r < 0) {
+		(void)buf_printf(why, "cannot read the token from standard input: %s",
+			r == -EMSGSIZE ? "it is too long" : strerror(-r));
+		return r == -EMSGSIZE ? EXIT_USAGE : EXIT_FAILED;
+	}
+	while (input->len > 0 && strchr(" \t\r\n", input->data[input->len - 1]))
+		input->data[--input->len] = '\0';
+	if (is_access_token(buf_text(input)) && strlen(buf_text(input)) == input->len)
+		return EXIT_DONE;
+	(void)buf_add_text(
+		why, "give the token that was refused on standard input, and nothing else");
+	return EXIT_USAGE;
+}
+
+static int run_invalidate(const struct options *o, struct buf *why)
+{
+	_cleanup_(buf_done) struct buf input = BUF(WIRE_ADDRESS_MAX);
+	struct wire_named named = {0};
+	struct wire_reply reply = {0};
+	bool refreshed = false;
+	int code;
+
+	code = read_token(&input, why);
+	if (code != EXIT_DONE)
+		return code;
+	named.access_token = buf_text(&input);
+	code = call_named(o, WIRE_INVALIDATE, &named, &reply, why);
+	if (code == EXIT_DONE) {
+		(void)json_bool(json_get(reply.parameters, "refreshed"), &refreshed);
+		code = print_word(named.name,
+			refreshed ? "new token" : "another token was held already: ask for it",
+			why);
+	}
+	wire_reply_done(&reply);
+	return code;
+}
+
 static int run_refresh(const struct options *o, struct buf *why)
 {
 	struct wire_named named = {0};
@@ -626,6 +668,7 @@ static void pause_until(uint64_t boot_usec)
 static int wait_on(const struct options *o, const struct await *a, uint64_t deadline,
 	struct names *told, struct buf *why)
 {
+	bool said = false;
 	int code;
 
 	for (;;) {
@@ -637,6 +680,10 @@ static int wait_on(const struct options *o, const struct await *a, uint64_t dead
 			break;
 		if (again >= deadline)
 			return EXIT_TIMED_OUT; /* with the reason of the last try */
+		if (!said)                     /* nobody may be listening */
+			(void)fprintf(
+				stderr, "grantctl: waiting for the agent; %s\n", buf_text(why));
+		said = true;
 		pause_until(again);
 		buf_done(why);
 	}
@@ -731,6 +778,9 @@ const struct verb verbs[] = {
 		"Complete an approval with the address that the browser ended at.", run_paste},
 	{"token", WORDS_NAME, NULL, O(OPTION_MIN_VALID) | O(OPTION_HEADER) | O(OPTION_JSON),
 		"Print an access token.", run_token},
+	{"invalidate", WORDS_NAME, NULL, 0,
+		"Tell that the token on standard input was refused, and have it replaced.",
+		run_invalidate},
 	{"refresh", WORDS_NAME, NULL, 0, "Get a new access token now.", run_refresh},
 	{"revoke", WORDS_NAME, NULL, O(OPTION_KEEP),
 		"Have the provider revoke the grant, and forget it.", run_revoke},

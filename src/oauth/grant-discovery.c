@@ -17,6 +17,8 @@ static const char *endpoint_in(const struct metadata *m, enum task task)
 		return m->authorization;
 	if (task == TASK_REVOKE)
 		return m->revocation;
+	if (task == TASK_INTROSPECT)
+		return m->introspection;
 	return m->token;
 }
 

@@ -21,6 +21,7 @@ enum task {
 	TASK_CODE,      /* exchange the code that was pasted */
 	TASK_REFRESH,
 	TASK_REVOKE,
+	TASK_INTROSPECT, /* ask how long the token held lives */
 };
 
 /* The access token that may be handed out: stored, with its life on the boot clock. */
@@ -32,6 +33,7 @@ struct held {
 	uint64_t expires_wall;
 	bool approved; /* by a person just now, not by a refresh */
 	bool doubted;  /* its age can't be told: the clock stands before the token was received */
+	bool refuted;  /* a program was told that it is no good */
 };
 
 struct grant {
@@ -63,7 +65,9 @@ struct grant {
 	struct held incoming; /* received, not yet stored */
 	uint64_t refresh_boot;
 	unsigned refresh_attempts;
-	bool maybe_spent; /* the refresh token may have been used by a reply that never came */
+	uint64_t
+		reported_boot; /* the last report that the token is no good was believed; 0: none */
+	bool maybe_spent;      /* the refresh token may have been used by a reply that never came */
 
 	uint64_t login_boot; /* USEC_NEVER where none is wanted */
 	unsigned login_attempts;
@@ -138,6 +142,12 @@ void grant_held_done(struct held *h);
 bool grant_have(const struct grant *g);
 /* Does a new token come without a person, whenever one is asked for? */
 bool grant_unattended(const struct grant *g);
+/* Has an operator given up a grant that a token would come for by itself? It stays so until a
+ * login.
+ */
+bool grant_given_up(const struct grant *g);
+/* From here on a token may come by itself again. */
+void grant_take_up(struct grant *g);
 bool grant_can_refresh(const struct grant *g);
 /* The first required scope that is not among @granted, NULL for none. */
 const char *grant_missing_scope(const struct grant *g, const struct names *granted);
@@ -152,6 +162,9 @@ int grant_take_token(struct grant *g, struct token *t, bool approved, struct now
 /* Erase the grant, as an operator asked. */
 void grant_give_up(struct grant *g, struct now now);
 void grant_revoke_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
+/* Is how long the token held lives still to be asked? */
+bool grant_wants_introspection(const struct grant *g);
+void grant_introspection_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
 /* An access token that can't be refreshed has died. */
 bool grant_end_unrefreshable(struct grant *g, struct now now);
 /* Wake up when the token stops being usable and when it dies, so that nobody is told otherwise. */

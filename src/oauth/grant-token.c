@@ -36,8 +36,25 @@ bool grant_unattended(const struct grant *g)
 	return grant_flow_unattended(g->setup.flow);
 }
 
+bool grant_given_up(const struct grant *g)
+{
+	return grant_unattended(g) && !g->record.grant.present && !g->incoming.present &&
+		g->record.fault.kind == FAULT_NEEDS_APPROVAL;
+}
+
+void grant_take_up(struct grant *g)
+{
+	if (!grant_given_up(g))
+		return;
+	g->record.fault = (struct fault){.kind = FAULT_NONE};
+	g->dirty = true;
+	grant_clear_fault(g);
+}
+
 bool grant_can_refresh(const struct grant *g)
 {
+	if (grant_given_up(g))
+		return false;
 	return grant_unattended(g) || (grant_have(g) && g->record.grant.token.refresh_token);
 }
 
@@ -65,7 +82,7 @@ static uint64_t held_skew(const struct held *h)
 
 bool grant_usable(const struct grant *g, struct now now)
 {
-	return grant_held_remaining(&g->held, now) > held_skew(&g->held) &&
+	return grant_held_remaining(&g->held, now) > held_skew(&g->held) && !g->held.refuted &&
 		!grant_missing_scope(g, &g->held.token.scopes);
 }
 
@@ -278,7 +295,8 @@ void grant_give_up(struct grant *g, struct now now)
 	g->login_boot = USEC_NEVER;
 	g->revoke_wanted = false;
 	g->record.renewals = 0;
-	fault_set(&f, FAULT_NEEDS_APPROVAL, "the grant was given up by an operator");
+	fault_set(&f, FAULT_NEEDS_APPROVAL,
+		"the grant was given up by an operator: log in for another");
 	end_grant(g, &f, now);
 	g->forgetting = true;
 }
@@ -295,6 +313,33 @@ void grant_revoke_reply(struct grant *g, const struct exchange_reply *reply, str
 		grant_give_up(g, now);
 	else
 		grant_fail_task(g, TASK_REVOKE, &v, now);
+}
+
+bool grant_wants_introspection(const struct grant *g)
+{
+	return grant_have(g) && g->held.present && !g->held.refuted &&
+		!g->record.grant.token.lifetime_given && grant_endpoint(g, TASK_INTROSPECT);
+}
+
+/* The token is asked about once: where the answer is of no use, what is assumed of its life holds.
+ */
+void grant_introspection_reply(struct grant *g, const struct exchange_reply *reply, struct now now)
+{
+	struct record_grant *rg = &g->record.grant;
+	uint64_t left = grant_held_remaining(&g->held, now);
+
+	/* Without memory it is not told either. */
+	if (reply_introspection(reply, now, &left) > 0) {
+		g->held.expires_boot = usec_add(now.boot_usec, left);
+		g->held.expires_wall = usec_add(now.wall_usec, left);
+		rg->expires_usec = g->held.expires_wall;
+		g->held.lifetime_usec = usec_sub(rg->expires_usec, rg->obtained_usec);
+		if (g->refresh_attempts == 0)
+			schedule_refresh(g, now);
+	}
+	rg->token.lifetime_given = true;
+	rg->token.lifetime_usec = g->held.lifetime_usec;
+	g->dirty = true;
 }
 
 bool grant_end_unrefreshable(struct grant *g, struct now now)
@@ -343,7 +388,11 @@ static int load_held(struct grant *g, struct now now)
 	const struct record_grant *rg = &g->record.grant;
 	uint64_t life = usec_sub(rg->expires_usec, rg->obtained_usec);
 	uint64_t left = usec_sub(rg->expires_usec, now.wall_usec);
-	struct held held = {.present = true, .lifetime_usec = life};
+	struct held held = {
+		.present = true,
+		.lifetime_usec = life,
+		.refuted = g->held.refuted,
+	};
 
 	if (token_copy(&rg->token, &held.token) < 0)
 		return -ENOMEM;
@@ -365,7 +414,9 @@ void grant_resume_grant(struct grant *g, struct now now)
 
 	if (!grant_have(g)) {
 		grant_held_done(&g->held);
-		g->refresh_boot = grant_unattended(g) ? now.boot_usec : USEC_NEVER;
+		g->refresh_boot = grant_can_refresh(g) ? now.boot_usec : USEC_NEVER;
+		if (grant_given_up(g))
+			grant_set_fault(g, &g->record.fault, now);
 		if (g->record.grant.present && !grant_unattended(g)) {
 			fault_set(&f, FAULT_NEEDS_APPROVAL,
 				"provider, client_id, resource or scopes have changed since the grant was given: it is "
@@ -395,7 +446,7 @@ void grant_review_token(struct grant *g, struct now now)
 	if (g->fault.kind == FAULT_MISCONFIGURED || g->fault.kind == FAULT_MISSING_SCOPE)
 		grant_clear_fault(g);
 	if (!g->held.present) {
-		if (grant_unattended(g))
+		if (grant_unattended(g) && grant_can_refresh(g))
 			g->refresh_boot = now.boot_usec;
 		return;
 	}

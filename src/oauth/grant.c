@@ -20,6 +20,8 @@
 #define STORE_RETRY_MAX   USEC_PER_MIN
 /* However often programs ask for a longer life, the provider is not asked more often than this. */
 #define RENEW_SPACING (10 * USEC_PER_S)
+/* A token that programs refuse again and again is not what is wrong, and a provider counts. */
+#define REPORT_SPACING (30 * USEC_PER_S)
 
 static const char throttled_text[] = "the provider asked to wait before the next request";
 
@@ -82,6 +84,7 @@ void grant_fail_task(struct grant *g, enum task task, const struct verdict *verd
 		g->revoke_wanted = false;
 		grant_conclude(g, GRANT_END_REVOCATION, &v->fault);
 		break;
+	case TASK_INTROSPECT:
 	case TASK_METADATA:
 	case TASK_NONE:
 		break;
@@ -195,6 +198,7 @@ static void begin_other(struct grant *g, struct now now)
 	g->revoke_wanted = false;
 	g->not_before_boot = 0;
 	g->record.not_before_usec = 0;
+	grant_take_up(g);
 	resume(g, now);
 }
 
@@ -285,6 +289,9 @@ static bool step(struct grant *g, struct now now)
 		grant_resume_grant(g, now); /* there was no memory for it */
 	} else if (grant_can_refresh(g) && grant_due(g, g->refresh_boot, now)) {
 		begin(g, TASK_REFRESH, now);
+	} else if (grant_wants_introspection(g) && grant_due(g, g->not_before_boot, now)) {
+		(void)freshen(g, now); /* without randomness the request fails, which is told */
+		grant_wish(g, GRANT_SEND, TASK_INTROSPECT);
 	} else if (!g->record.approval.present && grant_due(g, g->login_boot, now)) {
 		begin(g, g->setup.flow == GRANT_FLOW_PASTE ? TASK_AUTHORIZE : TASK_DEVICE, now);
 	} else {
@@ -315,14 +322,17 @@ static bool healthy(const struct grant *g, struct now now)
 static enum grant_state derive_state(const struct grant *g, struct now now)
 {
 	const struct record_approval *approval = &g->record.approval;
+	bool in_order = g->held.present && !grant_missing_scope(g, &g->held.token.scopes);
 
 	if (first_token_unstored(g) || (approval->present && !g->approval_stored))
 		return GRANT_STORING;
 	if (approval->present)
 		return GRANT_AWAITING_APPROVAL;
-	if (grant_unattended(g) && !g->held.present)
+	if (grant_given_up(g))
+		return GRANT_NEEDS_APPROVAL;
+	if (grant_unattended(g) && !in_order)
 		return GRANT_AUTHORIZING;
-	if (!grant_have(g) || (g->held.present && grant_missing_scope(g, &g->held.token.scopes)))
+	if (!grant_have(g) || (g->held.present && !in_order))
 		return GRANT_NEEDS_APPROVAL;
 	if (refreshing(g) && g->refresh_attempts == 0 && g->store_attempts == 0)
 		return GRANT_REFRESHING;
@@ -389,9 +399,13 @@ static int add_target(struct names *targets, const char *what, const char *value
 /* What a grant is for, beside its scopes. */
 static int list_targets(const struct grant_setup *setup, struct names *ret)
 {
-	int r;
+	int r = 0;
 
-	r = add_target(ret, "audience", setup->audience);
+	/* A person's grant is the same whichever way the yes came. */
+	if (grant_flow_unattended(setup->flow))
+		r = add_target(ret, "flow", grant_flow_to_string(setup->flow));
+	if (r == 0)
+		r = add_target(ret, "audience", setup->audience);
 	if (r == 0)
 		r = add_target(ret, "subject", setup->assertion_subject);
 	for (size_t i = 0; i < setup->resources.n && r == 0; i++)
@@ -489,6 +503,30 @@ struct grant_want grant_want(const struct grant *g)
 	};
 }
 
+const char *grant_purpose(const struct grant *g)
+{
+	switch (g->task) {
+	case TASK_METADATA:
+		return "metadata";
+	case TASK_DEVICE:
+		return "device authorization";
+	case TASK_POLL:
+		return "poll";
+	case TASK_CODE:
+		return "code exchange";
+	case TASK_REFRESH:
+		return "token";
+	case TASK_REVOKE:
+		return "revocation";
+	case TASK_INTROSPECT:
+		return "introspection";
+	case TASK_AUTHORIZE:
+	case TASK_NONE:
+		break;
+	}
+	return "nothing";
+}
+
 bool grant_spending(const struct grant *g)
 {
 	return g->act == GRANT_SEND &&
@@ -570,6 +608,8 @@ static int build_request(
 		return request_revocation(url, client,
 			t->refresh_token ? t->refresh_token : t->access_token,
 			t->refresh_token ? "refresh_token" : "access_token", ret);
+	case TASK_INTROSPECT:
+		return request_introspection(url, client, t->access_token, ret);
 	case TASK_AUTHORIZE:
 	case TASK_NONE:
 		break;
@@ -625,7 +665,12 @@ static bool approving(const struct grant *g)
 
 static void command_login(struct grant *g, struct now now)
 {
+	if (g->store_attempts > 0) { /* a person is not asked for what could not be kept */
+		grant_conclude(g, GRANT_END_APPROVAL, &g->fault);
+		return;
+	}
 	if (grant_unattended(g)) {
+		grant_take_up(g);
 		g->refresh_boot = now.boot_usec;
 		return;
 	}
@@ -645,6 +690,12 @@ static void command_cancel(struct grant *g, struct now now)
 {
 	struct fault f;
 
+	if (grant_unattended(g)) {
+		fault_set(&f, FAULT_MISCONFIGURED,
+			"nobody has to approve this connection, so there is nothing to cancel");
+		grant_conclude(g, GRANT_END_APPROVAL, &f);
+		return;
+	}
 	if (approving(g))
 		abandon(g);
 	g->login_boot = USEC_NEVER;
@@ -660,7 +711,7 @@ static void command_cancel(struct grant *g, struct now now)
 /* Why a refresh can't even be tried now; false where it can. */
 static bool refresh_refused(const struct grant *g, struct now now, struct fault *ret)
 {
-	if (!grant_have(g) && !grant_unattended(g))
+	if (grant_given_up(g) || (!grant_have(g) && !grant_unattended(g)))
 		fault_set(ret, FAULT_NEEDS_APPROVAL, "there is no grant");
 	else if (!grant_can_refresh(g))
 		fault_set(ret, FAULT_NEEDS_APPROVAL, "the provider gave no refresh token");
@@ -691,6 +742,53 @@ static void command_refresh(struct grant *g, bool insist, struct now now)
 		grant_conclude(g, GRANT_END_REFRESH, NULL);
 	else
 		g->refresh_boot = now.boot_usec;
+}
+
+static bool is_held(const struct grant *g, const char *token, size_t len)
+{
+	_cleanup_(secret_freep) struct secret *reported = secret_new(token, len);
+
+	return g->held.present && reported && secret_equal(g->held.token.access_token, reported);
+}
+
+/* May the report be believed? Else @reterr says why not. */
+static bool report_refused(const struct grant *g, struct now now, struct fault *reterr)
+{
+	bool soon =
+		g->reported_boot > 0 && now.boot_usec < usec_add(g->reported_boot, REPORT_SPACING);
+
+	if (refresh_refused(g, now, reterr))
+		return true;
+	if (!g->held.present || (g->held.refuted && !refreshing(g)))
+		fault_set(reterr, FAULT_TRANSIENT, "there is no token: %s",
+			g->fault.kind == FAULT_NONE ? "wait for one" : g->fault.detail);
+	else if (!g->held.refuted && soon)
+		fault_set(reterr, FAULT_THROTTLED,
+			"a token was reported as refused moments ago, and this one is new: if it is "
+			"refused, too, the token is not what is wrong");
+	else
+		return false;
+	return true;
+}
+
+int grant_invalidate(
+	struct grant *g, const char *token, size_t len, struct now now, struct fault *reterr)
+{
+	if (g->held.present && !is_held(g, token, len))
+		return 1;
+	if (report_refused(g, now, reterr))
+		return -EAGAIN;
+	grant_follow_clock(g, now);
+	if (!g->held.refuted) {
+		g->held.refuted = true;
+		g->reported_boot = now.boot_usec;
+		if (g->task == TASK_INTROSPECT)
+			abandon(g); /* how long it would have lived is of no matter */
+		if (!refreshing(g))
+			g->refresh_boot = now.boot_usec;
+	}
+	settle(g, now);
+	return 0;
 }
 
 static void command_revoke(struct grant *g, bool tell, struct now now)
@@ -755,6 +853,9 @@ void grant_reply(
 		break;
 	case TASK_REVOKE:
 		grant_revoke_reply(g, reply, now);
+		break;
+	case TASK_INTROSPECT:
+		grant_introspection_reply(g, reply, now);
 		break;
 	case TASK_AUTHORIZE:
 	case TASK_NONE:
@@ -857,7 +958,7 @@ const struct token *grant_token(const struct grant *g, struct now now, uint64_t 
 {
 	uint64_t remaining = grant_held_remaining(&g->held, now);
 
-	if (remaining == 0 || grant_missing_scope(g, &g->held.token.scopes))
+	if (remaining == 0 || g->held.refuted || grant_missing_scope(g, &g->held.token.scopes))
 		return NULL;
 	*ret_remaining_usec = remaining;
 	return &g->held.token;

@@ -78,6 +78,9 @@ struct grant_want grant_want(const struct grant *g);
 /* Build the request wanted under SEND into *ret (must be empty). 0, -ENOMEM. */
 int grant_request(const struct grant *g, struct exchange_request *ret);
 
+/* What the request wanted under SEND is for, in a word for the log. */
+const char *grant_purpose(const struct grant *g);
+
 /* The record wanted on disk under STORE; borrowed until the next input. */
 const struct record *grant_record(const struct grant *g);
 
@@ -106,6 +109,13 @@ void grant_tick(struct grant *g, struct now now);
  * -EBADMSG with @reterr, and everything as it was, where it is not that; -ENOMEM. */
 int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, struct now now,
 	struct fault *reterr);
+
+/* A program was told that @token (@len bytes) is no good. Where that is the one held now it is not
+ * handed out any more, and refreshed: 0, and GRANT_END_REFRESH tells the end, for everyone who
+ * reports the same. Returns 1 where another one is held already; -EAGAIN with @reterr where nothing
+ * can be done, or not so soon after the last report. */
+int grant_invalidate(
+	struct grant *g, const char *token, size_t len, struct now now, struct fault *reterr);
 
 /* What comes to an end, and is waited for. */
 enum grant_end {

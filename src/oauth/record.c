@@ -511,7 +511,7 @@ static int check_header(
 		return damaged(reterr, "its header");
 	fault_set(reterr, FAULT_STORAGE,
 		"the record was written on another machine, %s: two owners of one rotating token "
-		"destroy it; if it moved here for good, run grantctl store adopt",
+		"destroy it; log in again to give this machine a grant of its own",
 		words[WORD_MACHINE]);
 	return -EXDEV;
 }
@@ -705,8 +705,11 @@ int record_decode(const void *data, size_t len, const struct record_seal *seal, 
 	r = derive(seal, h.salt, sealed, h.len, &d);
 	if (r == 0)
 		r = cipher(&d, false, sealed, h.len, sealed + h.len, body_len, body, tag);
-	if (r == -EBADMSG)
-		return damaged(reterr, "it was changed, or sealed with another key");
+	if (r == -EBADMSG) {
+		fault_set(reterr, FAULT_STORAGE,
+			"the record was sealed with another key, or is damaged");
+		return r;
+	}
 	if (r < 0)
 		return r;
 	return record_parse_body(body, body_len, h.generation, ret, reterr);

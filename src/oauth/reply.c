@@ -731,3 +731,28 @@ int reply_revocation(const struct exchange_reply *reply, struct now now, struct 
 	*ret = v;
 	return 0;
 }
+
+/* --- introspection --- */
+
+int reply_introspection(const struct exchange_reply *reply, struct now now, uint64_t *ret_left_usec)
+{
+	_cleanup_(json_freep) struct json *j = NULL;
+	struct verdict v;
+	bool active = false;
+	double end = 0;
+	int r;
+
+	r = reply_read(reply, now, &j, &v);
+	if (r < 0)
+		return r;
+	if (v.kind != REPLY_OK || !json_bool(json_get(j, "active"), &active) || !active)
+		return 0;
+	r = read_seconds(json_get(j, "exp"), &end);
+	if (r <= 0)
+		return r;
+	end -= (double)(now.wall_usec / USEC_PER_S);
+	if (end <= 0)
+		return 0;
+	*ret_left_usec = seconds_to_usec(end, TOKEN_LIFETIME_MAX);
+	return 1;
+}

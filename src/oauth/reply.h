@@ -104,6 +104,13 @@ int reply_device_authorization(const struct exchange_reply *reply, struct now no
  * not known any more. */
 int reply_revocation(const struct exchange_reply *reply, struct now now, struct verdict *ret);
 
+/* Read the reply of the introspection endpoint (RFC 7662 §2.2) for when an active token ends.
+ * Returns 1 with *ret_left_usec (from now on, 1..TOKEN_LIFETIME_MAX); 0 where it does not tell:
+ * also for an inactive token, as servers say that of tokens the client may not ask about; -ENOMEM.
+ */
+int reply_introspection(
+	const struct exchange_reply *reply, struct now now, uint64_t *ret_left_usec);
+
 /* Did a whole reply with a 2xx status arrive? */
 bool reply_is_success(const struct exchange_reply *reply);
 

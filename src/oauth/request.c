@@ -379,7 +379,8 @@ int request_jwt_bearer(const char *url, const struct client *client, const char 
 	return form_send(&form, url, client, false, ret);
 }
 
-int request_revocation(const char *url, const struct client *client, const struct secret *token,
+/* A token and what kind it is, to where something is done with it. */
+static int request_about(const char *url, const struct client *client, const struct secret *token,
 	const char *hint, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
@@ -391,4 +392,16 @@ int request_revocation(const char *url, const struct client *client, const struc
 	if (r < 0)
 		return r;
 	return form_send(&form, url, client, false, ret);
+}
+
+int request_revocation(const char *url, const struct client *client, const struct secret *token,
+	const char *hint, struct exchange_request *ret)
+{
+	return request_about(url, client, token, hint, ret);
+}
+
+int request_introspection(const char *url, const struct client *client, const struct secret *token,
+	struct exchange_request *ret)
+{
+	return request_about(url, client, token, "access_token", ret);
 }

@@ -94,3 +94,7 @@ int request_jwt_bearer(const char *url, const struct client *client, const char 
 /* Revocation request (RFC 7009 §2.1); @hint is "refresh_token" or "access_token". */
 int request_revocation(const char *url, const struct client *client, const struct secret *token,
 	const char *hint, struct exchange_request *ret);
+
+/* Introspection request (RFC 7662 §2.1) for an access token; it spends nothing. */
+int request_introspection(const char *url, const struct client *client, const struct secret *token,
+	struct exchange_request *ret);

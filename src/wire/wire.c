@@ -47,6 +47,12 @@ static const struct wire_parameter paste_parameters[] = {
 	{0},
 };
 
+static const struct wire_parameter invalidate_parameters[] = {
+	{"name", WIRE_TYPE_TEXT, false},
+	{"access_token", WIRE_TYPE_TEXT, false},
+	{0},
+};
+
 static const struct wire_parameter refresh_parameters[] = {
 	{"name", WIRE_TYPE_TEXT, false},
 	{0},
@@ -67,6 +73,7 @@ static const struct wire_method_info methods[_WIRE_METHOD_MAX] = {
 	[WIRE_GET_TOKEN] = {CONTROL, "GetToken", true, false, get_token_parameters},
 	[WIRE_LOGIN] = {CONTROL, "Login", true, false, login_parameters},
 	[WIRE_PASTE] = {CONTROL, "Paste", true, false, paste_parameters},
+	[WIRE_INVALIDATE] = {CONTROL, "Invalidate", true, false, invalidate_parameters},
 	[WIRE_REFRESH] = {CONTROL, "Refresh", true, false, refresh_parameters},
 	[WIRE_REVOKE] = {CONTROL, "Revoke", true, false, revoke_parameters},
 	[WIRE_RELOAD] = {CONTROL, "Reload", true, false, no_parameters},
@@ -449,6 +456,7 @@ int wire_read_named(enum wire_method method, const struct json *parameters, stru
 	n.cancel = flag_of(parameters, "cancel");
 	n.wait = flag_of(parameters, "wait");
 	n.address = json_get_text(parameters, "address");
+	n.access_token = json_get_text(parameters, "access_token");
 	n.code_only = flag_of(parameters, "code_only");
 	*ret = n;
 	return 0;
@@ -470,6 +478,9 @@ struct json *wire_named_parameters(enum wire_method method, const struct wire_na
 		json_add(j, "min_valid_s", json_new_u64(n->min_valid_s)) < 0)
 		return NULL;
 	if (has_parameter(info, "address") && json_add(j, "address", json_new_text(n->address)) < 0)
+		return NULL;
+	if (has_parameter(info, "access_token") &&
+		json_add(j, "access_token", json_new_text(n->access_token)) < 0)
 		return NULL;
 	for (size_t i = 0; i < ELEMENTS(flags); i++)
 		if (flags[i].value && has_parameter(info, flags[i].name) &&
@@ -567,6 +578,16 @@ struct json *wire_token_reply(const struct wire_token *t)
 		json_add(j, "expires_at", json_new_text(t->expires_at)) < 0 ||
 		json_add(j, "scopes", texts(t->scopes)) < 0 ||
 		json_add(j, "extra", t->extra ? json_copy(t->extra) : json_new_object()) < 0)
+		return NULL;
+	return steal(j);
+}
+
+struct json *wire_invalidate_reply(bool refreshed, const char *expires_at)
+{
+	_cleanup_(json_freep) struct json *j = json_new_object();
+
+	if (!j || json_add(j, "refreshed", json_new_bool(refreshed)) < 0 ||
+		json_add(j, "expires_at", json_new_text(expires_at)) < 0)
 		return NULL;
 	return steal(j);
 }

@@ -31,6 +31,7 @@ enum wire_method {
 	WIRE_GET_TOKEN, /* org.grantd.Control */
 	WIRE_LOGIN,
 	WIRE_PASTE,
+	WIRE_INVALIDATE,
 	WIRE_REFRESH,
 	WIRE_REVOKE,
 	WIRE_RELOAD,
@@ -138,13 +139,14 @@ int wire_answer_service(
 int wire_check(enum wire_method method, const struct json *parameters, const char **ret_bad);
 
 struct wire_named { /* Login: name, cancel, wait; Paste: name, address, code_only; Refresh: name;
-	               Revoke: name, keep; GetToken: name, min_valid_s */
+	               Revoke: name, keep; GetToken: name, min_valid_s; Invalidate: name, access_token */
 	const char *name;
 	uint64_t min_valid_s;
 	bool min_valid_given;
 	bool keep;   /* Revoke: leave the grant alive at the provider */
 	bool cancel; /* Login: drop the pending approval */
 	bool wait;   /* Login: reply at the end of the approval, not as soon as there is one */
+	const char *access_token; /* Invalidate: the one refused; the tree holds it: free it soon */
 	const char *address; /* Paste: where the browser ended; the tree holds it: free it soon */
 	bool code_only;      /* Paste: it may be the bare code */
 };
@@ -179,6 +181,9 @@ struct json *wire_token_reply(const struct wire_token *t);
 
 /* The reply of Refresh. @expires_at is an RFC 3339 text or NULL. */
 struct json *wire_refresh_reply(const char *expires_at);
+
+/* The reply of Invalidate; @refreshed: or another token was held already. */
+struct json *wire_invalidate_reply(bool refreshed, const char *expires_at);
 
 /* NotUsable. @retry_at is an RFC 3339 text or NULL. */
 struct json *wire_not_usable(enum fault_kind kind, const char *detail, const char *retry_at);

@@ -267,5 +267,25 @@ def _():
         equal(len(answer.stderr.strip().splitlines()), 1, "lines of the error")
 
 
+@behaviour("debug logs each request by host, purpose, status and time, never by path")
+def _():
+    with Rig() as rig:
+        agent = rig.approved()
+        host = rig.provider.issuer.split("/")[2]
+        asked = [line for line in agent.log().splitlines() if ": asked " in line]
+        for purpose in ("metadata", "device authorization", "poll"):
+            true(any(f": asked {host} ({purpose}): status 200 in " in line for line in asked),
+                 f"{purpose} in {asked}")
+        equal([line for line in asked if "/" in line.partition(": asked ")[2]], [], "paths")
+
+
+@behaviour("a revocation that the provider confirmed is logged as such")
+def _():
+    with Rig() as rig:
+        agent = rig.approved()
+        equal(agent.ctl("revoke", "crm").returncode, 0)
+        within(agent.log(), ["crm: the grant is given up"])
+
+
 if __name__ == "__main__":
     sys.exit(run())

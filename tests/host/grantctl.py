@@ -547,7 +547,9 @@ def _():
 def _():
     with Agent([reply(status(False), True), CLOSE], error("org.grantd.Busy"),
                reply(status(True, connection("sf")), True)) as agent:
-        equal(grantctl("wait", agent=agent), (0, "", ""))
+        code, out, err = grantctl("wait", agent=agent)
+        equal((code, out), (0, ""))
+        equal(err.count("waiting for the agent"), 1, err)
         equal(agent.accepted, 3)
 
 
@@ -560,7 +562,7 @@ def _():
                 os.rename(agent.directory, later)
                 os.mkdir(agent.directory)
                 equal(wait.wait(PATIENCE_S), 0)
-                equal(wait.stderr.read(), b"")
+                equal(wait.stderr.read().count(b"waiting for the agent"), 1)
 
 
 @behaviour("wait for a connection that does not exist ends at once")

@@ -614,6 +614,19 @@ static void paste(struct story *s, char *line)
 	expect_text(s, "the refusal", fault_kind_to_string(why.kind), kind);
 }
 
+/* report KIND TOKEN: a program was told that TOKEN is no good. KIND is none where that is believed,
+ * replaced where another one is held already, else that of the refusal. */
+static void report(struct story *s, char *line)
+{
+	const char *kind = next_word(&line), *have;
+	struct fault why = {.kind = FAULT_NONE};
+	int r;
+
+	r = subject_invalidate(line, &why);
+	have = r > 0 ? "replaced" : fault_kind_to_string(why.kind);
+	expect_text(s, "the answer", have, kind);
+}
+
 /* open TEXT: the authorization URL shown has it */
 static void expect_open(struct story *s, const char *text)
 {
@@ -673,6 +686,8 @@ static void play_line(struct story *s, char *line)
 			FAIL(s, "in flight is %s", subject_request()->url);
 	} else if (strcmp(word, "reply") == 0)
 		answer(s, line);
+	else if (strcmp(word, "report") == 0)
+		report(s, line);
 	else if (strcmp(word, "paste") == 0)
 		paste(s, line);
 	else if (strcmp(word, "open") == 0)

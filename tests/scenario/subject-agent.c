@@ -186,6 +186,11 @@ int subject_paste(const char *text, bool code_only, struct fault *reterr)
 	return connection_paste(connection, text, strlen(text), code_only, reterr);
 }
 
+int subject_invalidate(const char *token, struct fault *reterr)
+{
+	return connection_invalidate(connection, token, strlen(token), reterr);
+}
+
 const struct exchange_request *subject_request(void)
 {
 	return flight ? &flight->request : NULL;

@@ -122,6 +122,15 @@ int subject_paste(const char *text, bool code_only, struct fault *reterr)
 	return r;
 }
 
+int subject_invalidate(const char *token, struct fault *reterr)
+{
+	int r;
+
+	r = grant_invalidate(grant, token, strlen(token), world.now, reterr);
+	converge();
+	return r;
+}
+
 const struct exchange_request *subject_request(void)
 {
 	return in_flight ? &request : NULL;

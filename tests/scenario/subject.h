@@ -46,6 +46,7 @@ void subject_kill(void);
 
 void subject_command(enum grant_command command);
 int subject_paste(const char *text, bool code_only, struct fault *reterr);
+int subject_invalidate(const char *token, struct fault *reterr);
 const struct exchange_request *subject_request(void); /* in flight, or NULL */
 void subject_answer(const struct exchange_reply *reply);
 uint64_t subject_deadline(void); /* boot time of the next timer */

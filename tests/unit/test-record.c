@@ -392,7 +392,7 @@ static void test_other_machine(void)
 	seal.machine[0] = 0xab;
 	REQUIRE(record_encode(&r, &seal, salt, &b) == 0);
 	check_refused(b.data, b.len, -EXDEV, "ab0102030405060708090a0b0c0d0e0f");
-	check_refused(b.data, b.len, -EXDEV, "grantctl store adopt");
+	check_refused(b.data, b.len, -EXDEV, "log in again");
 	b.data[b.len - 1] ^= 1;
 	check_refused(b.data, b.len, -EXDEV, "another machine");
 	seal_done(&seal);
