@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -265,6 +266,94 @@ static int load_parts(struct load *l, struct settings *s)
 	return 0;
 }
 
+/* --- profiles of the administrator's own --- */
+
+/* Those of @names that stand beside the configuration file; texts and files belong to it. */
+struct found {
+	struct config_profile *profiles;
+	struct buf *texts;
+	char **files;
+	size_t n;
+};
+
+static void found_done(struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		buf_done(&f->texts[i]);
+		mem_free(f->files[i]);
+	}
+	mem_free(f->profiles);
+	mem_free(f->texts);
+	mem_free(f->files);
+}
+
+/* DIRECTORY/profiles/NAME.yaml, DIRECTORY being that of the configuration file. */
+static char *profile_path(const char *config, const char *name)
+{
+	const char *slash = strrchr(config, '/');
+	struct buf path = BUF(PATH_TEXT_MAX);
+
+	(void)buf_add(&path, config, slash ? (size_t)(slash + 1 - config) : 0); /* they stick */
+	(void)buf_printf(&path, "profiles/%s.yaml", name);
+	return buf_steal(&path);
+}
+
+static int find_profile(struct load *l, const char *name, struct found *ret)
+{
+	_cleanup_(mem_freep) char *path = profile_path(l->path, name);
+	struct buf text = BUF(CONFIG_SIZE_MAX);
+	struct fault why = {.kind = FAULT_NONE};
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = store_file_read(path, &text, NULL, &why);
+	if (r == 0) {
+		ret->profiles[ret->n] = (struct config_profile){
+			.name = name,
+			.file = path,
+			.text = buf_text(&text),
+			.len = text.len,
+		};
+		ret->files[ret->n] = steal(path);
+		ret->texts[ret->n++] = text;
+		return 0;
+	}
+	buf_done(&text);
+	if (r != -ENOENT && r != -ENOTDIR && r != -ENOMEM)
+		config_fault(l->faults, NULL, 0, 0, NULL, "%s", why.detail);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int find_profiles(struct load *l, const struct names *names, struct found *ret)
+{
+	int r = 0;
+
+	ret->profiles = mem_array(names->n + 1, sizeof(*ret->profiles));
+	ret->texts = mem_array(names->n + 1, sizeof(*ret->texts));
+	ret->files = mem_array(names->n + 1, sizeof(*ret->files));
+	if (!ret->profiles || !ret->texts || !ret->files)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->n && r == 0; i++)
+		r = find_profile(l, names->items[i], ret);
+	return r;
+}
+
+static int parse(struct load *l, const struct buf *text, struct config **ret)
+{
+	_cleanup_(names_done) struct names names = {0};
+	_cleanup_(found_done) struct found found = {0};
+	int r;
+
+	r = config_providers(buf_text(text), text->len, &names);
+	if (r == 0)
+		r = find_profiles(l, &names, &found);
+	if (r < 0)
+		return r;
+	return config_parse_with(
+		l->path, buf_text(text), text->len, found.profiles, found.n, ret, l->faults);
+}
+
 int settings_load(const char *path, const char *credentials, bool check_only, struct settings **ret,
 	struct config_faults *faults)
 {
@@ -284,7 +373,7 @@ int settings_load(const char *path, const char *credentials, bool check_only, st
 		config_fault(faults, NULL, 0, 0, NULL, "%s", why.detail);
 		return -EINVAL;
 	}
-	r = config_parse(path, buf_text(&text), text.len, &s->config, faults);
+	r = parse(&l, &text, &s->config);
 	if (r == 0)
 		r = load_parts(&l, s);
 	if (r < 0)

@@ -93,7 +93,7 @@ static struct json *connection_json(const struct connection *c, bool operator)
 		json_add(j, "identity", json_new_null()) < 0 ||
 		json_add(j, "token_expires_at", time_json(v.token_expires_usec)) < 0 ||
 		json_add(j, "refresh_at", time_json(v.refresh_usec)) < 0 ||
-		json_add(j, "grant_expires_at", json_new_null()) < 0 ||
+		json_add(j, "grant_expires_at", time_json(v.grant_expires_usec)) < 0 ||
 		json_add(j, "fault", fault_json(&v)) < 0)
 		return NULL;
 	return steal(j);

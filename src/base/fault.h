@@ -24,8 +24,8 @@ enum fault_kind {
 	_FAULT_KIND_MAX,
 };
 
-/* Room for one sentence with an excerpt of what the other side said. */
-#define FAULT_DETAIL_MAX 384
+/* Room for one sentence with an excerpt of what the other side said and what to do about it. */
+#define FAULT_DETAIL_MAX 512
 
 struct fault {
 	enum fault_kind kind;

@@ -24,10 +24,13 @@ static void source_done(struct source *s)
 	s->literal = secret_free(s->literal);
 }
 
-static void connection_done(struct config_connection *c)
+void config_connection_done(struct config_connection *c)
 {
 	grant_setup_done(&c->setup);
 	c->provider = mem_free(c->provider);
+	c->host = mem_free(c->host);
+	c->tenant = mem_free(c->tenant);
+	names_done(&c->offline_scopes);
 	source_done(&c->client_secret);
 	source_done(&c->client_key);
 	source_done(&c->client_key_passphrase);
@@ -40,7 +43,7 @@ struct config *config_free(struct config *c)
 	if (!c)
 		return NULL;
 	for (size_t i = 0; i < c->n_connections; i++)
-		connection_done(&c->connections[i]);
+		config_connection_done(&c->connections[i]);
 	mem_free(c->connections);
 	principals_done(&c->operators);
 	source_done(&c->store_key);
@@ -93,6 +96,40 @@ static void show_params(struct buf *b, const struct params *l, unsigned depth)
 	}
 }
 
+static void show_flags(struct buf *b, const struct schema_words *words, uint32_t flags)
+{
+	const char *separator = "";
+
+	(void)buf_add_text(b, " [");
+	for (unsigned i = 0; i < words->n; i++)
+		if (flags & (UINT32_C(1) << i)) {
+			(void)buf_printf(b, "%s%s", separator, words->word(i));
+			separator = ", ";
+		}
+	(void)buf_add_text(b, "]\n");
+}
+
+static void show_aliases(struct buf *b, const struct aliases *l, unsigned depth)
+{
+	(void)buf_add_char(b, '\n');
+	for (size_t i = 0; i < l->n; i++) {
+		(void)buf_printf(b, "%*s", (int)depth * INDENT, "");
+		show_text(b, l->items[i].name);
+		(void)buf_add_char(b, ':');
+		show_names(b, &l->items[i].others);
+	}
+}
+
+static void show_items(
+	struct buf *b, const struct schema_key *key, const struct schema_items *l, unsigned depth)
+{
+	(void)buf_add_text(b, l->n == 0 ? " []\n" : "\n");
+	for (size_t i = 0; i < l->n; i++) {
+		(void)buf_printf(b, "%*s-\n", (int)depth * INDENT, "");
+		show_keys(b, key, (const char *)l->items + i * key->size, depth + 1);
+	}
+}
+
 static void show_source(struct buf *b, const struct source *s)
 {
 	(void)buf_printf(b, " {%s: ", s->kind == SOURCE_FILE ? "file" : "credential");
@@ -113,6 +150,12 @@ static void show_connections(
 	}
 }
 
+/* Was an empty list written, in place of what the profile has? */
+static bool is_given(const struct schema_key *key, const char *base)
+{
+	return key->given > 0 && *(const bool *)(base + key->given);
+}
+
 /* Is there something to show at @at? */
 static bool is_set(const struct schema_key *key, const char *base)
 {
@@ -124,12 +167,20 @@ static bool is_set(const struct schema_key *key, const char *base)
 	case SCHEMA_BOOL:
 	case SCHEMA_DURATION:
 		return true;
+	case SCHEMA_FLAGS:
+		return *(const uint32_t *)at != 0 || is_given(key, base);
+	case SCHEMA_ITEMS:
+		return ((const struct schema_items *)at)->n > 0 || is_given(key, base);
+	case SCHEMA_NUMBER:
+		return *(const unsigned *)at >= key->min;
 	case SCHEMA_TEXT:
 		return *(char *const *)at != NULL;
 	case SCHEMA_NAMES:
-		return ((const struct names *)at)->n > 0 || key->given > 0;
+		return ((const struct names *)at)->n > 0 || is_given(key, base);
 	case SCHEMA_PARAMS:
 		return ((const struct params *)at)->n > 0;
+	case SCHEMA_ALIASES:
+		return ((const struct aliases *)at)->n > 0;
 	case SCHEMA_SOURCE:
 		return ((const struct source *)at)->kind != SOURCE_NONE;
 	case SCHEMA_SECTION:
@@ -155,6 +206,8 @@ static void show_scalar(struct buf *b, const struct schema_key *key, const void 
 	} else if (key->type == SCHEMA_DURATION) {
 		text_format_duration(duration, sizeof(duration), *(const uint64_t *)at);
 		(void)buf_add_text(b, duration);
+	} else if (key->type == SCHEMA_NUMBER) {
+		(void)buf_printf(b, "%u", *(const unsigned *)at);
 	} else {
 		show_text(b, *(char *const *)at);
 	}
@@ -168,13 +221,23 @@ static void show_value(struct buf *b, const struct schema_key *key, const void *
 	case SCHEMA_TEXT:
 	case SCHEMA_BOOL:
 	case SCHEMA_DURATION:
+	case SCHEMA_NUMBER:
 		show_scalar(b, key, at);
+		return;
+	case SCHEMA_FLAGS:
+		show_flags(b, key->words, *(const uint32_t *)at);
 		return;
 	case SCHEMA_NAMES:
 		show_names(b, at);
 		return;
 	case SCHEMA_PARAMS:
 		show_params(b, at, depth + 1);
+		return;
+	case SCHEMA_ALIASES:
+		show_aliases(b, at, depth + 1);
+		return;
+	case SCHEMA_ITEMS:
+		show_items(b, key, at, depth + 1);
 		return;
 	case SCHEMA_SOURCE:
 		show_source(b, at);

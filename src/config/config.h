@@ -34,11 +34,19 @@ struct config_connection {
 	struct grant_setup setup; /* client.secret, .key and .key_passphrase are empty until the
 	                             agent has read the three below */
 	char *provider;
+	char *host;   /* as {host} is filled in */
+	char *tenant; /* as {tenant} is */
 	struct source client_secret;
 	struct source client_key;
 	struct source client_key_passphrase;
-	bool client_auth_given;     /* else it follows from there being a secret or a key */
+	bool client_auth_given; /* else it follows from there being a secret or a key */
+	bool scopes_given;
 	bool required_scopes_given; /* else they follow from scopes */
+	bool offline_scopes_given;
+	bool quirks_given;
+	bool hints_given;
+	struct names offline_scopes;
+	unsigned approvals_per_user; /* 0: not known */
 	bool required;
 	struct principals allow;
 	char *ca_file;
@@ -75,13 +83,36 @@ void config_fault(struct config_faults *f, const char *file, unsigned line, unsi
 	const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
 void config_faults_done(struct config_faults *f);
 
-/* Parse @len bytes of YAML 1.1; @file only names it in faults. Returns 0 with *ret; -EINVAL with at
- * least one fault added to
+/* What is known of a provider, as YAML: defaults for the connections that name it, and a few keys
+ * of its own (grantd.yaml(5), Profiles). Borrowed. */
+struct config_profile {
+	const char *name;
+	const char *file; /* names it in faults */
+	const char *text;
+	size_t len;
+};
+
+/* Those that are built in, made from conf/profiles. */
+extern const struct config_profile config_builtins[];
+extern const size_t config_n_builtins;
+
+/* The names of the profiles that @text names, each once, added to @ret; what is wrong with @text is
+ * left to config_parse_with(). 0, -ENOMEM. */
+int config_providers(const char *text, size_t len, struct names *ret);
+
+/* Parse @len bytes of YAML 1.1; @file only names it in faults. The @n profiles @given win over the
+ * built-in ones of the same name. Returns 0 with *ret; -EINVAL with at least one fault added to
  * @faults; -ENOMEM. Aliases, anchors, tags, a second document, duplicate and unknown keys are
  * faults. */
+int config_parse_with(const char *file, const char *text, size_t len,
+	const struct config_profile *given, size_t n, struct config **ret,
+	struct config_faults *faults);
+
+/* The same with the built-in profiles only. */
 int config_parse(const char *file, const char *text, size_t len, struct config **ret,
 	struct config_faults *faults);
 struct config *config_free(struct config *c);
+void config_connection_done(struct config_connection *c);
 DEFINE_CLEANUP(struct config, config_free)
 
 /* The effective configuration as YAML, defaults included, secrets replaced by where they come from:
@@ -90,9 +121,12 @@ DEFINE_CLEANUP(struct config, config_free)
  * 0 or what buf_add() does. */
 int config_show(const struct config *c, struct buf *ret);
 
-/* The JSON Schema (draft 2020-12) of the file, as a tree; NULL when memory is short. */
+/* The JSON Schema (draft 2020-12) of the file, as a tree, with that of a profile as its definition
+ * `profile`; NULL when memory is short. */
 struct json *config_schema(void);
 
 /* The keys of the table as "connections.NAME.client_id" one a line with their help text after a
  * tab, for the documentation test. Appends to @ret; returns 0 or what buf_add() does. */
 int config_keys(struct buf *ret);
+/* The same for those that only a profile has, as "refuse.say". */
+int config_profile_keys(struct buf *ret);

@@ -14,10 +14,10 @@
 
 #define DURATION_PATTERN "^([0-9]+[smhd])+$"
 
-/* "one of a, b, c" into @to. */
-static void list_words(const struct schema_words *words, char *to, size_t size)
+/* "@of a, b, c" into @to. */
+static void list_words(const char *of, const struct schema_words *words, char *to, size_t size)
 {
-	size_t used = (size_t)snprintf(to, size, "%s", words->n > 1 ? "one of " : "");
+	size_t used = (size_t)snprintf(to, size, "%s", words->n > 1 ? of : "");
 
 	for (unsigned i = 0; i < words->n && used < size; i++)
 		used += (size_t)snprintf(
@@ -40,7 +40,7 @@ void schema_describe(const struct schema_key *key, char *to, size_t size)
 
 	switch (key->type) {
 	case SCHEMA_WORD:
-		list_words(key->words, to, size);
+		list_words("one of ", key->words, to, size);
 		return;
 	case SCHEMA_TEXT:
 		(void)snprintf(to, size, "%s", key->form->what);
@@ -51,8 +51,22 @@ void schema_describe(const struct schema_key *key, char *to, size_t size)
 	case SCHEMA_DURATION:
 		(void)snprintf(to, size, "a duration such as 90s, 5m, 2h or 30d");
 		return;
+	case SCHEMA_NUMBER:
+		(void)snprintf(to, size, "a whole number from %u to %u", key->min, key->max);
+		return;
+	case SCHEMA_FLAGS:
+		list_words("a list of some of ", key->words, to, size);
+		return;
 	case SCHEMA_NAMES:
 		(void)snprintf(to, size, "a list such as [%s]", key->form->example);
+		return;
+	case SCHEMA_ALIASES:
+		(void)snprintf(
+			to, size, "a map of names to lists such as [%s]", key->form->example);
+		return;
+	case SCHEMA_ITEMS:
+		used = (size_t)snprintf(to, size, "a list of maps of the keys ");
+		schema_list_keys(key, to + used, size - used);
 		return;
 	case SCHEMA_PARAMS:
 		(void)snprintf(to, size, "a map of parameter names to texts");
@@ -100,7 +114,7 @@ static struct json *text_types(const struct schema_form *form)
 	const char *types[4] = {"string", NULL};
 	size_t n = 1;
 
-	if (schema_form_fits(form, "1.5"))
+	if (schema_form_fits(form, "1.5") || schema_form_fits(form, "12"))
 		types[n++] = "number";
 	if (schema_form_fits(form, "true"))
 		types[n++] = "boolean";
@@ -197,6 +211,41 @@ static struct json *describe_names(const struct schema_key *key)
 	return either("anyOf", steal(array), text);
 }
 
+/* A list of some words, or one of them alone. */
+static struct json *describe_flags(const struct schema_key *key)
+{
+	_cleanup_(json_freep) struct json *array = json_new_object();
+
+	if (json_add(array, "type", json_new_text("array")) < 0 ||
+		json_add(array, "items", describe_word(key)) < 0)
+		return NULL;
+	return either("anyOf", steal(array), describe_word(key));
+}
+
+static struct json *describe_number(const struct schema_key *key)
+{
+	_cleanup_(json_freep) struct json *s = json_new_object();
+
+	if (json_add(s, "type", json_new_text("integer")) < 0 ||
+		json_add(s, "minimum", json_new_u64(key->min)) < 0 ||
+		json_add(s, "maximum", json_new_u64(key->max)) < 0)
+		return NULL;
+	return steal(s);
+}
+
+static struct json *describe_aliases(const struct schema_key *key)
+{
+	const struct schema_key list = {.type = SCHEMA_NAMES, .form = key->form, .blanks = true};
+	_cleanup_(json_freep) struct json *s = json_new_object();
+
+	if (json_add(s, "type", json_new_text("object")) < 0 ||
+		json_add(s, "propertyNames", describe_name(key->form)) < 0 ||
+		json_add(s, "additionalProperties", describe_names(&list)) < 0 ||
+		json_add(s, "maxProperties", json_new_u64(SCHEMA_LIST_MAX)) < 0)
+		return NULL;
+	return steal(s);
+}
+
 static struct json *describe_params(const struct schema_key *key)
 {
 	_cleanup_(json_freep) struct json *s = json_new_object();
@@ -209,9 +258,21 @@ static struct json *describe_params(const struct schema_key *key)
 	return steal(s);
 }
 
+static struct json *describe_object(struct json *take_properties, struct json *take_required)
+{
+	_cleanup_(json_freep) struct json *properties = take_properties, *required = take_required;
+	_cleanup_(json_freep) struct json *s = json_new_object();
+
+	if (json_add(s, "type", json_new_text("object")) < 0 ||
+		json_add(s, "properties", steal(properties)) < 0 ||
+		json_add(s, "required", steal(required)) < 0 ||
+		json_add(s, "additionalProperties", json_new_bool(false)) < 0)
+		return NULL;
+	return steal(s);
+}
+
 static struct json *describe_section(const struct schema_key *key)
 {
-	_cleanup_(json_freep) struct json *s = json_new_object();
 	_cleanup_(json_freep) struct json *properties = json_new_object();
 	_cleanup_(json_freep) struct json *required = json_new_array();
 
@@ -223,10 +284,36 @@ static struct json *describe_section(const struct schema_key *key)
 		if (k->required && json_append(required, json_new_text(k->name)) < 0)
 			return NULL;
 	}
-	if (json_add(s, "type", json_new_text("object")) < 0 ||
-		json_add(s, "properties", steal(properties)) < 0 ||
-		json_add(s, "required", steal(required)) < 0 ||
-		json_add(s, "additionalProperties", json_new_bool(false)) < 0)
+	return describe_object(steal(properties), steal(required));
+}
+
+/* The file of a profile: its own keys, and those of a connection that are not for it alone. */
+static struct json *describe_profile(void)
+{
+	_cleanup_(json_freep) struct json *properties = json_new_object();
+
+	for (size_t i = 0; i < schema_profile.n_keys; i++) {
+		const struct schema_key *k = &schema_profile.keys[i];
+
+		if (json_add(properties, k->name, describe_key(k)) < 0)
+			return NULL;
+	}
+	for (size_t i = 0; i < schema_connection.n_keys; i++) {
+		const struct schema_key *k = &schema_connection.keys[i];
+
+		if (schema_in_profile(k) && json_add(properties, k->name, describe_key(k)) < 0)
+			return NULL;
+	}
+	return describe_object(steal(properties), json_new_array());
+}
+
+static struct json *describe_items(const struct schema_key *key)
+{
+	_cleanup_(json_freep) struct json *s = json_new_object();
+
+	if (json_add(s, "type", json_new_text("array")) < 0 ||
+		json_add(s, "items", describe_section(key)) < 0 ||
+		json_add(s, "maxItems", json_new_u64(SCHEMA_LIST_MAX)) < 0)
 		return NULL;
 	return steal(s);
 }
@@ -266,10 +353,18 @@ static struct json *describe_type(const struct schema_key *key)
 		return describe_bool();
 	case SCHEMA_DURATION:
 		return describe_duration();
+	case SCHEMA_NUMBER:
+		return describe_number(key);
+	case SCHEMA_FLAGS:
+		return describe_flags(key);
 	case SCHEMA_NAMES:
 		return describe_names(key);
 	case SCHEMA_PARAMS:
 		return describe_params(key);
+	case SCHEMA_ALIASES:
+		return describe_aliases(key);
+	case SCHEMA_ITEMS:
+		return describe_items(key);
 	case SCHEMA_SOURCE:
 		return describe_source(key);
 	case SCHEMA_SECTION:
@@ -282,8 +377,12 @@ static struct json *describe_type(const struct schema_key *key)
 
 static struct json *describe_fallback(const struct schema_key *key)
 {
+	uint64_t number = 0;
+
 	if (key->type == SCHEMA_BOOL)
 		return json_new_bool(text_equal(key->fallback, "true"));
+	if (key->type == SCHEMA_NUMBER && text_parse_u64(key->fallback, &number) == 0)
+		return json_new_u64(number);
 	return json_new_text(key->fallback);
 }
 
@@ -301,8 +400,10 @@ static struct json *describe_key(const struct schema_key *key)
 struct json *config_schema(void)
 {
 	_cleanup_(json_freep) struct json *s = describe_key(&schema_root);
+	_cleanup_(json_freep) struct json *others = json_new_object();
 
-	if (!s ||
+	if (!s || json_add(others, "profile", describe_profile()) < 0 ||
+		json_add(s, "$defs", steal(others)) < 0 ||
 		json_add(s, "$schema",
 			json_new_text("https://json-schema.org/draft/2020-12/schema")) < 0 ||
 		json_add(s, "title", json_new_text("grantd.yaml")) < 0)
@@ -330,5 +431,11 @@ static void list_keys(struct buf *b, const struct schema_key *section, const cha
 int config_keys(struct buf *ret)
 {
 	list_keys(ret, &schema_root, "");
+	return ret->error;
+}
+
+int config_profile_keys(struct buf *ret)
+{
+	list_keys(ret, &schema_profile, "");
 	return ret->error;
 }

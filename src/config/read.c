@@ -11,15 +11,11 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/read.h"
 #include "config/rules.h"
 #include "config/schema.h"
 #include "config/tell.h"
 #include "config/yaml.h"
-
-struct reader {
-	struct teller tell;
-	struct config *config;
-};
 
 /* --- what stands there --- */
 
@@ -75,6 +71,13 @@ static bool expect_count(
 	return false;
 }
 
+const char *read_plain(const struct yaml_node *node, const struct schema_form *form)
+{
+	if (!node || node->broken || node->kind != YAML_SCALAR || yaml_node_is_empty(node))
+		return NULL;
+	return schema_form_fits(form, node->text) ? node->text : NULL;
+}
+
 /* Was the key of @child, one of @parent's, there before? Maps are bounded, so looking is cheap. */
 static bool check_repeated(struct reader *r, const struct place *at, const struct yaml_node *parent,
 	const struct yaml_node *child)
@@ -89,9 +92,6 @@ static bool check_repeated(struct reader *r, const struct place *at, const struc
 }
 
 /* --- values --- */
-
-static int read_value(struct reader *r, const struct place *at, const struct schema_key *key,
-	struct yaml_node *node, void *base);
 
 static int store_text(const char *text, char **ret)
 {
@@ -129,27 +129,102 @@ static void hint(const char *near, char *to, size_t size)
 		(void)snprintf(to, size, "; did you mean %s?", near);
 }
 
-static int read_word(struct reader *r, const struct place *at, const struct schema_key *key,
-	struct yaml_node *node, void *to)
+/* The number of the word that @node says; if it says none, that is told. */
+static bool find_word(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, unsigned *ret)
 {
 	char shown[TELL_WORD_SHOWN], allowed[TELL_SENTENCE_MAX], meant[TELL_WORD_SHOWN + 32];
 
 	if (!expect(r, at, key, node, YAML_SCALAR))
-		return 0;
+		return false;
 	for (unsigned i = 0; i < key->words->n; i++)
-		if (text_equal(node->text, key->words->word(i)))
-			return store_word(key, i, to);
+		if (text_equal(node->text, key->words->word(i))) {
+			*ret = i;
+			return true;
+		}
 	text_clean(shown, sizeof(shown), node->text, strlen(node->text));
 	schema_describe(key, allowed, sizeof(allowed));
 	hint(schema_near_word(key->words, node->text), meant, sizeof(meant));
 	tell_value(&r->tell, at, node, "\"%s\" is not known, must be %s%s", shown, allowed, meant);
+	return false;
+}
+
+static int read_word(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, void *to)
+{
+	unsigned i;
+
+	return find_word(r, at, key, node, &i) ? store_word(key, i, to) : 0;
+}
+
+/* A list of words, or one alone. */
+static void read_flags(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, uint32_t *to)
+{
+	unsigned i;
+
+	if (node->kind == YAML_SCALAR && !yaml_node_is_empty(node)) {
+		if (find_word(r, at, key, node, &i))
+			*to = UINT32_C(1) << i;
+		return;
+	}
+	if (!expect(r, at, key, node, YAML_SEQUENCE) || !expect_count(r, at, node, SCHEMA_LIST_MAX))
+		return;
+	for (struct yaml_node *child = node->first; child; child = child->next)
+		if (find_word(r, at, key, child, &i))
+			*to |= UINT32_C(1) << i;
+}
+
+static void read_number(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, unsigned *ret)
+{
+	uint64_t value = 0;
+	int outcome;
+
+	if (!expect(r, at, key, node, YAML_SCALAR))
+		return;
+	outcome = text_parse_u64(node->text, &value);
+	if (outcome < 0 || value < key->min || value > key->max)
+		tell_value(&r->tell, at, node, "must be a whole number from %u to %u", key->min,
+			key->max);
+	else
+		*ret = (unsigned)value;
+}
+
+/* A text with {host} and {tenant} filled in. One of a profile that lacks what it is made of is left
+ * out: then the connection says by itself where the provider is, or it was told what it has to
+ * give. */
+static int read_template(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, char **ret)
+{
+	_cleanup_(mem_freep) char *filled = NULL;
+	int outcome = profile_fill(node->text, r->host, r->tenant, &filled);
+
+	if (outcome == -EINVAL)
+		tell_value(&r->tell, at, node,
+			"has another word in braces, must be {host} or {tenant}");
+	else if (outcome == -ENODATA && node->file == r->tell.file)
+		tell_value(&r->tell, at, node,
+			"has a word in braces without its value, must have the key of that name "
+			"beside it");
+	if (outcome < 0)
+		return outcome == -ENOMEM ? outcome : 0;
+	if (schema_form_fits(key->form, filled))
+		*ret = steal(filled);
+	else
+		tell_value(&r->tell, at, node, "must be %s, such as %s", key->form->what,
+			key->form->example);
 	return 0;
 }
 
 static int read_text(struct reader *r, const struct place *at, const struct schema_key *key,
 	struct yaml_node *node, char **ret)
 {
-	if (!expect(r, at, key, node, YAML_SCALAR) || !expect_form(r, at, key->form, node))
+	if (!expect(r, at, key, node, YAML_SCALAR))
+		return 0;
+	if (key->template && strchr(node->text, '{') && strlen(node->text) <= key->form->max)
+		return read_template(r, at, key, node, ret);
+	if (!expect_form(r, at, key->form, node))
 		return 0;
 	return store_text(node->text, ret);
 }
@@ -259,33 +334,66 @@ static int read_names(struct reader *r, const struct place *at, const struct sch
 	return outcome;
 }
 
+/* Is the name of an entry in its form? */
+static bool expect_name(struct reader *r, const struct place *at, const struct schema_key *key,
+	const struct yaml_node *node)
+{
+	if (schema_form_fits(key->form, node->key))
+		return true;
+	tell_key(&r->tell, at, node, "must be %s, such as %s", key->form->what, key->form->example);
+	return false;
+}
+
+/* Reads the entry @node of a map with names of the operator's choice. */
+typedef int (*read_entry)(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, void *to);
+
 static int read_param(struct reader *r, const struct place *at, const struct schema_key *key,
-	struct yaml_node *node, struct params *to)
+	struct yaml_node *node, void *to)
 {
 	const struct schema_key value = {.type = SCHEMA_TEXT, .form = &schema_text};
 
-	if (!schema_form_fits(key->form, node->key)) {
-		tell_key(&r->tell, at, node, "must be %s, such as %s", key->form->what,
-			key->form->example);
+	if (!expect_name(r, at, key, node))
 		return 0;
-	}
 	if (!expect(r, at, &value, node, YAML_SCALAR) || !expect_form(r, at, value.form, node))
 		return 0;
 	return params_add(to, node->key, node->text);
 }
 
-static int read_params(struct reader *r, const struct place *at, const struct schema_key *key,
-	struct yaml_node *node, struct params *to)
+static int read_alias(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, void *to)
 {
+	const struct schema_key list = {.type = SCHEMA_NAMES, .form = key->form, .blanks = true};
+	struct names *others;
+
+	if (!expect_name(r, at, key, node))
+		return 0;
+	if (aliases_add(to, node->key, &others) < 0)
+		return -ENOMEM;
+	return read_names(r, at, &list, node, others);
+}
+
+/* What the map leaves out and the one under it has, is read from there. */
+static int read_entries(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, read_entry read, void *to)
+{
+	struct yaml_node *child;
 	int outcome = 0;
 
 	if (!expect(r, at, key, node, YAML_MAPPING) || !expect_count(r, at, node, SCHEMA_LIST_MAX))
 		return 0;
-	for (struct yaml_node *child = node->first; child && outcome == 0; child = child->next) {
+	for (child = node->first; child && outcome == 0; child = child->next) {
 		const struct place here = {.up = at, .name = child->key};
 
 		if (!child->broken && !check_repeated(r, &here, node, child))
-			outcome = read_param(r, &here, key, child, to);
+			outcome = read(r, &here, key, child, to);
+	}
+	child = node->under ? node->under->first : NULL;
+	for (; child && outcome == 0; child = child->next) {
+		const struct place here = {.up = at, .name = child->key};
+
+		if (!yaml_node_own(node, child->key))
+			outcome = read(r, &here, key, child, to);
 	}
 	return outcome;
 }
@@ -326,7 +434,29 @@ static int read_absent(struct reader *r, const struct place *at, const struct sc
 	return read_value(r, at, key, &node, base);
 }
 
-static int read_keys(struct reader *r, const struct place *at, const struct schema_key *section,
+/* A key that is not written here may be so in what is under it. */
+static int read_unwritten(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *section, void *base)
+{
+	struct yaml_node *under = yaml_node_get(section->under, key->name);
+
+	if (under && schema_in_profile(key))
+		return read_value(r, at, key, under, base);
+	return read_absent(r, at, key, section, base);
+}
+
+/* Maps are merged entry by entry, but for those that are one value. */
+static void lay_under(
+	struct yaml_node *node, const struct schema_key *key, const struct yaml_node *section)
+{
+	struct yaml_node *under = yaml_node_get(section->under, key->name);
+
+	if (under && under->kind == YAML_MAPPING && node->kind == YAML_MAPPING &&
+		schema_in_profile(key))
+		node->under = under;
+}
+
+int read_keys(struct reader *r, const struct place *at, const struct schema_key *section,
 	struct yaml_node *node, void *base)
 {
 	const struct yaml_node *seen[SCHEMA_KEYS_MAX] = {NULL};
@@ -344,6 +474,7 @@ static int read_keys(struct reader *r, const struct place *at, const struct sche
 				"given twice, must be once; first in line %u", seen[i]->key_line);
 		} else if (key) {
 			seen[i] = child;
+			lay_under(child, key, node);
 			outcome = read_value(r, &here, key, child, base);
 		}
 	}
@@ -351,7 +482,7 @@ static int read_keys(struct reader *r, const struct place *at, const struct sche
 		const struct place here = {.up = at, .name = section->keys[i].name};
 
 		if (!seen[i])
-			outcome = read_absent(r, &here, &section->keys[i], node, base);
+			outcome = read_unwritten(r, &here, &section->keys[i], node, base);
 	}
 	return outcome;
 }
@@ -410,28 +541,99 @@ static int read_source(struct reader *r, const struct place *at, const struct sc
 	return outcome;
 }
 
+/* A list of maps. The array is @key's own type, which nobody here needs to know. */
+static int read_items(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, void *to)
+{
+	const struct schema_key item = {
+		.type = SCHEMA_SECTION, .keys = key->keys, .n_keys = key->n_keys};
+	struct schema_items list = {NULL, 0};
+	int outcome = 0;
+
+	if (!expect(r, at, key, node, YAML_SEQUENCE) ||
+		!expect_count(r, at, node, SCHEMA_LIST_MAX) || node->n == 0)
+		return 0;
+	list.items = mem_array(node->n, key->size);
+	if (!list.items)
+		return -ENOMEM;
+	for (struct yaml_node *child = node->first; child && outcome == 0; child = child->next)
+		if (expect(r, at, &item, child, YAML_MAPPING))
+			outcome = read_keys(
+				r, at, &item, child, (char *)list.items + key->size * list.n++);
+	memcpy(to, &list, sizeof(list));
+	return outcome;
+}
+
 /* --- the file --- */
+
+/* The profile that the connection @node names, NULL where it names none that can be used. */
+static const struct profile *find_profile(
+	struct reader *r, const struct place *at, struct yaml_node *node)
+{
+	const struct place here = {.up = at, .name = "provider"};
+	struct yaml_node *named = yaml_node_own(node, "provider");
+	const char *name = named ? read_plain(named, &schema_profile_form) : PROFILE_DEFAULT;
+	const struct profile *profile = name ? profiles_get(&r->profiles, name) : NULL;
+	char known[TELL_SENTENCE_MAX], meant[TELL_WORD_SHOWN + 32];
+
+	if (profile)
+		return profile->tree ? profile : NULL; /* what is wrong with it was told */
+	if (!name)
+		return NULL;
+	profiles_list(known, sizeof(known));
+	hint(profiles_near(name), meant, sizeof(meant));
+	tell_value(&r->tell, &here, named,
+		"there is no profile %s, must be one of %s, or a file profiles/%s.yaml beside this "
+		"one%s",
+		name, known, name, meant);
+	return NULL;
+}
+
+/* What the connection leaves out is looked for in its profile, from here on. */
+static int begin_connection(struct reader *r, const struct place *at, struct yaml_node *node,
+	const struct profile **ret)
+{
+	const struct profile *profile = find_profile(r, at, node);
+	const char *host;
+
+	r->host = mem_free(r->host);
+	node->under = profile ? profile->tree->root : NULL;
+	r->tenant = read_plain(yaml_node_get(node, "tenant"), &schema_tenant_form);
+	host = read_plain(yaml_node_get(node, "host"), &schema_host_form);
+	if (host) {
+		r->host = profile_host(profile, host);
+		if (!r->host)
+			return -ENOMEM;
+	}
+	*ret = profile;
+	return 0;
+}
 
 static int read_connection(struct reader *r, const struct place *at, const struct schema_key *map,
 	struct yaml_node *node, struct config_connection *to)
 {
 	const struct schema_key section = {
 		.type = SCHEMA_SECTION, .keys = map->keys, .n_keys = map->n_keys};
+	const struct profile *profile = NULL;
 	int outcome;
 
-	if (!schema_form_fits(map->form, node->key))
-		tell_key(&r->tell, at, node, "must be %s, such as %s", map->form->what,
-			map->form->example);
+	(void)expect_name(r, at, map, node); /* read on to tell what else is wrong */
 	to->line = node->key_line;
 	to->column = node->key_column;
 	if (!expect(r, at, &section, node, YAML_MAPPING))
 		return 0;
 	outcome = store_text(node->key, &to->setup.name);
 	if (outcome == 0)
+		outcome = begin_connection(r, at, node, &profile);
+	if (outcome == 0)
 		outcome = read_keys(r, at, &section, node, to);
-	if (outcome < 0)
+	if (outcome < 0 || !profile)
 		return outcome;
-	return rules_check(&r->tell, at, node, to);
+	if (r->host) {
+		mem_free(to->host);
+		to->host = steal(r->host);
+	}
+	return rules_check(&r->tell, at, node, profile, to);
 }
 
 static int read_connections(struct reader *r, const struct place *at, const struct schema_key *key,
@@ -468,10 +670,20 @@ static int read_typed(struct reader *r, const struct place *at, const struct sch
 		return read_bool(r, at, key, node, to);
 	case SCHEMA_DURATION:
 		return read_duration(r, at, key, node, to);
+	case SCHEMA_NUMBER:
+		read_number(r, at, key, node, to);
+		return 0;
+	case SCHEMA_FLAGS:
+		read_flags(r, at, key, node, to);
+		return 0;
 	case SCHEMA_NAMES:
 		return read_names(r, at, key, node, to);
 	case SCHEMA_PARAMS:
-		return read_params(r, at, key, node, to);
+		return read_entries(r, at, key, node, read_param, to);
+	case SCHEMA_ALIASES:
+		return read_entries(r, at, key, node, read_alias, to);
+	case SCHEMA_ITEMS:
+		return read_items(r, at, key, node, to);
 	case SCHEMA_SOURCE:
 		return read_source(r, at, key, node, to);
 	case SCHEMA_SECTION:
@@ -482,7 +694,7 @@ static int read_typed(struct reader *r, const struct place *at, const struct sch
 	return -EINVAL;
 }
 
-static int read_value(struct reader *r, const struct place *at, const struct schema_key *key,
+int read_value(struct reader *r, const struct place *at, const struct schema_key *key,
 	struct yaml_node *node, void *base)
 {
 	char *to = base;
@@ -507,7 +719,51 @@ static int read_file(struct reader *r, struct yaml_node *root)
 	return read_section(r, NULL, &schema_root, root, r->config);
 }
 
-int config_parse(const char *file, const char *text, size_t len, struct config **ret,
+/* The profiles that the connections of @root name, each once. */
+static int find_providers(const struct yaml_node *root, struct names *ret)
+{
+	const struct yaml_node *map = root ? yaml_node_get(root, "connections") : NULL;
+	int outcome = 0;
+
+	for (struct yaml_node *c = map ? map->first : NULL; c && outcome == 0; c = c->next) {
+		const struct yaml_node *named = yaml_node_get(c, "provider");
+		const char *name =
+			named ? read_plain(named, &schema_profile_form) : PROFILE_DEFAULT;
+
+		if (name && !names_have(ret, name))
+			outcome = names_add(ret, name, strlen(name));
+	}
+	return outcome;
+}
+
+int config_providers(const char *text, size_t len, struct names *ret)
+{
+	_cleanup_(yaml_tree_freep) struct yaml_tree *tree = NULL;
+	struct config_faults faults = {0};
+	int outcome;
+
+	outcome = yaml_tree_parse("", text, len, &tree, &faults);
+	if (outcome == 0)
+		outcome = find_providers(tree->root, ret);
+	config_faults_done(&faults);
+	return outcome == -EINVAL ? 0 : outcome;
+}
+
+static int read_profiles(struct reader *r, const struct yaml_node *root,
+	const struct config_profile *given, size_t n)
+{
+	struct names names = {0};
+	int outcome;
+
+	outcome = find_providers(root, &names);
+	if (outcome == 0)
+		outcome = profiles_read(&names, given, n, r->tell.faults, &r->profiles);
+	names_done(&names);
+	return outcome;
+}
+
+int config_parse_with(const char *file, const char *text, size_t len,
+	const struct config_profile *given, size_t n, struct config **ret,
 	struct config_faults *faults)
 {
 	_cleanup_(config_freep) struct config *config = mem_alloc(sizeof(*config));
@@ -520,7 +776,11 @@ int config_parse(const char *file, const char *text, size_t len, struct config *
 		return -ENOMEM;
 	outcome = yaml_tree_parse(file, text, len, &tree, faults);
 	if (outcome == 0)
+		outcome = read_profiles(&r, tree->root, given, n);
+	if (outcome == 0)
 		outcome = read_file(&r, tree->root);
+	profiles_done(&r.profiles);
+	mem_free(r.host);
 	if (faults->text.error == -ENOMEM)
 		return -ENOMEM;
 	if (outcome < 0)
@@ -529,4 +789,10 @@ int config_parse(const char *file, const char *text, size_t len, struct config *
 		return -EINVAL;
 	*ret = steal(config);
 	return 0;
+}
+
+int config_parse(const char *file, const char *text, size_t len, struct config **ret,
+	struct config_faults *faults)
+{
+	return config_parse_with(file, text, len, NULL, 0, ret, faults);
 }

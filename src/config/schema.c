@@ -205,7 +205,7 @@ static const struct schema_form connection_form = {
 	.fits = is_connection,
 };
 
-static const struct schema_form scope_form = {
+const struct schema_form schema_scope_form = {
 	.what = "a scope without blank, control character, \" and \\",
 	.example = "offline_access",
 	.pattern = "^([!#-Z^-~]|\\[|\\])+$",
@@ -296,12 +296,6 @@ static const char *ready_when_word(unsigned i)
 	return i == 0 ? "usable" : "listening";
 }
 
-static const char *provider_word(unsigned i)
-{
-	assert(i == 0);
-	return "generic";
-}
-
 static const char *flow_word(unsigned i)
 {
 	return grant_flow_to_string((enum grant_flow)i);
@@ -318,8 +312,7 @@ static const char *algorithm_word(unsigned i)
 }
 
 static const struct schema_words ready_when_words = {2, ready_when_word, SCHEMA_AS_BOOL};
-static const struct schema_words provider_words = {1, provider_word, SCHEMA_AS_TEXT};
-static const struct schema_words flow_words = {_GRANT_FLOW_MAX, flow_word, SCHEMA_AS_ENUM};
+const struct schema_words schema_flow_words = {_GRANT_FLOW_MAX, flow_word, SCHEMA_AS_ENUM};
 static const struct schema_words client_auth_words = {
 	_CLIENT_AUTH_MAX, client_auth_word, SCHEMA_AS_ENUM};
 static const struct schema_words algorithm_words = {JOSE_EDDSA + 1, algorithm_word, SCHEMA_AS_TEXT};
@@ -423,7 +416,7 @@ static const struct schema_key agent_keys[] = {
 
 #define ENDPOINT(key, text) \
 	{ \
-		.name = #key, .type = SCHEMA_TEXT, .form = &endpoint_form, \
+		.name = #key, .type = SCHEMA_TEXT, .form = &endpoint_form, .template = true, \
 		.offset = offsetof(struct config_connection, setup.endpoints.key), .help = (text), \
 	}
 
@@ -498,17 +491,35 @@ static const struct schema_key assertion_keys[] = {
 static const struct schema_key connection_keys[] = {
 	{
 		.name = "provider",
-		.type = SCHEMA_WORD,
-		.words = &provider_words,
+		.type = SCHEMA_TEXT,
+		.form = &schema_profile_form,
+		.own = true,
 		.fallback = "generic",
 		.offset = offsetof(struct config_connection, provider),
-		.help = "The profile of the provider: generic is any server that keeps to the "
-			"standards.",
+		.help = "The profile of the provider, grantd-providers(7): generic is any server "
+			"that keeps to the standards.",
+	},
+	{
+		.name = "host",
+		.type = SCHEMA_TEXT,
+		.form = &schema_host_form,
+		.offset = offsetof(struct config_connection, host),
+		.help = "Where the provider is for us, HOST or HOST:PORT: {host} in issuer and "
+			"endpoints.",
+	},
+	{
+		.name = "tenant",
+		.type = SCHEMA_TEXT,
+		.form = &schema_tenant_form,
+		.offset = offsetof(struct config_connection, tenant),
+		.help = "Which tenant, realm or authorization server of the provider is ours: "
+			"{tenant} in issuer and endpoints.",
 	},
 	{
 		.name = "issuer",
 		.type = SCHEMA_TEXT,
 		.form = &issuer_form,
+		.template = true,
 		.offset = SETUP(issuer),
 		.help = "The issuer, whose metadata document tells the endpoints (RFC 8414, OpenID "
 			"Connect Discovery 1.0).",
@@ -523,7 +534,7 @@ static const struct schema_key connection_keys[] = {
 	{
 		.name = "flow",
 		.type = SCHEMA_WORD,
-		.words = &flow_words,
+		.words = &schema_flow_words,
 		.fallback = "device",
 		.offset = SETUP(flow),
 		.help = "How the grant is given: device, a person approves a code; paste, a person "
@@ -613,20 +624,39 @@ static const struct schema_key connection_keys[] = {
 	{
 		.name = "scopes",
 		.type = SCHEMA_NAMES,
-		.form = &scope_form,
+		.form = &schema_scope_form,
 		.blanks = true,
 		.offset = SETUP(scopes),
+		.given = offsetof(struct config_connection, scopes_given),
 		.help = "The scopes asked for; without them the provider chooses.",
 	},
 	{
 		.name = "required_scopes",
 		.type = SCHEMA_NAMES,
-		.form = &scope_form,
+		.form = &schema_scope_form,
 		.blanks = true,
 		.offset = SETUP(required_scopes),
 		.given = offsetof(struct config_connection, required_scopes_given),
 		.help = "The scopes without which the grant is not usable; default is scopes "
-			"without openid, offline_access, offline and refresh_token.",
+			"without openid, offline_access, offline, refresh_token and offline_scopes.",
+	},
+	{
+		.name = "scope_aliases",
+		.type = SCHEMA_ALIASES,
+		.form = &schema_scope_form,
+		.offset = SETUP(scope_aliases),
+		.help = "Scopes that grant others too: a required scope on the left is also met by "
+			"one in its list.",
+	},
+	{
+		.name = "offline_scopes",
+		.type = SCHEMA_NAMES,
+		.form = &schema_scope_form,
+		.blanks = true,
+		.offset = offsetof(struct config_connection, offline_scopes),
+		.given = offsetof(struct config_connection, offline_scopes_given),
+		.help = "Scopes that only ask for a refresh token, besides those that are always "
+			"taken for that: not required by default.",
 	},
 	{
 		.name = "resource",
@@ -647,6 +677,7 @@ static const struct schema_key connection_keys[] = {
 	{
 		.name = "required",
 		.type = SCHEMA_BOOL,
+		.own = true,
 		.fallback = "true",
 		.offset = offsetof(struct config_connection, required),
 		.help = "Whether the agent is ready only when this connection is usable.",
@@ -654,6 +685,7 @@ static const struct schema_key connection_keys[] = {
 	{
 		.name = "allow",
 		.type = SCHEMA_SECTION,
+		.own = true,
 		.offset = offsetof(struct config_connection, allow),
 		.line = offsetof(struct config_connection, allow.line),
 		.column = offsetof(struct config_connection, allow.column),
@@ -684,6 +716,32 @@ static const struct schema_key connection_keys[] = {
 			"each refresh.",
 	},
 	{
+		.name = "quirks",
+		.type = SCHEMA_FLAGS,
+		.words = &schema_quirk_words,
+		.offset = SETUP(client.quirks),
+		.given = offsetof(struct config_connection, quirks_given),
+		.help = "What the provider does otherwise than the standards say.",
+	},
+	{
+		.name = "limits",
+		.type = SCHEMA_SECTION,
+		.keys = schema_limit_keys,
+		.n_keys = SCHEMA_LIMIT_KEYS,
+		.help = "What the provider allows a grant.",
+	},
+	{
+		.name = "hints",
+		.type = SCHEMA_ITEMS,
+		.keys = schema_hint_keys,
+		.n_keys = SCHEMA_HINT_KEYS,
+		.size = sizeof(struct hint),
+		.offset = SETUP(hints),
+		.given = offsetof(struct config_connection, hints_given),
+		.help = "What the provider means by its errors, and what to change then; the first "
+			"that fits counts.",
+	},
+	{
 		.name = "ca_file",
 		.type = SCHEMA_TEXT,
 		.form = &path_form,
@@ -711,6 +769,13 @@ static const struct schema_key root_keys[] = {
 	},
 };
 
+const struct schema_key schema_connection = {
+	.name = "",
+	.type = SCHEMA_SECTION,
+	KEYS(connection_keys),
+	.help = "One client registration at one provider.",
+};
+
 const struct schema_key schema_root = {
 	.name = "",
 	.type = SCHEMA_SECTION,
@@ -721,6 +786,11 @@ const struct schema_key schema_root = {
 static_assert(ELEMENTS(connection_keys) <= SCHEMA_KEYS_MAX, "the longest section");
 
 /* --- look-ups --- */
+
+bool schema_in_profile(const struct schema_key *key)
+{
+	return !key->own && key->type != SCHEMA_SOURCE;
+}
 
 const struct schema_key *schema_find(const struct schema_key *section, const char *name)
 {

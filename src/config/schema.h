@@ -13,8 +13,12 @@ enum schema_type {
 	SCHEMA_TEXT,     /* char *, in a form */
 	SCHEMA_BOOL,     /* bool */
 	SCHEMA_DURATION, /* uint64_t, microseconds */
+	SCHEMA_NUMBER,   /* unsigned */
+	SCHEMA_FLAGS,    /* uint32_t: a list of words, each standing for its bit */
 	SCHEMA_NAMES,    /* struct names, each in a form */
 	SCHEMA_PARAMS,   /* struct params, each name in a form */
+	SCHEMA_ALIASES,  /* struct aliases: a list of names for each name, all in a form */
+	SCHEMA_ITEMS,    /* a list of maps with the same keys, by way of struct schema_items */
 	SCHEMA_SOURCE,   /* struct source, by way of struct schema_source */
 	SCHEMA_SECTION,  /* keys of its own in the same or a nested structure */
 	SCHEMA_MAP,      /* connections: names of the operator's choice, each with the same keys */
@@ -56,14 +60,24 @@ struct schema_key {
 	size_t given;         /* of a bool that becomes true when the key is there; 0: none */
 	size_t line, column;  /* of where the value stands; 0: not kept */
 
-	const struct schema_words *words; /* WORD */
-	const struct schema_form *form;   /* TEXT, NAMES; the names of PARAMS and MAP */
+	const struct schema_words *words; /* WORD, FLAGS */
+	const struct schema_form *form;   /* TEXT, NAMES, ALIASES; the names of PARAMS and MAP */
+	bool template;                    /* TEXT: {host} and {tenant} in it are filled in */
+	bool own;                         /* of a connection itself: no profile has it */
 	bool blanks;                      /* NAMES: may be one text parted by blanks */
 	bool literal;                     /* SOURCE: may be the bare text */
 	uint64_t min_usec, max_usec;      /* DURATION */
 	bool zero;                        /* DURATION: 0s is allowed below the minimum */
-	const struct schema_key *keys;    /* SECTION, MAP, SOURCE */
+	unsigned min, max;                /* NUMBER */
+	const struct schema_key *keys;    /* SECTION, MAP, SOURCE, ITEMS */
 	size_t n_keys;
+	size_t size; /* ITEMS: of one */
+};
+
+/* What the lists of SCHEMA_ITEMS begin with, whatever their items are. */
+struct schema_items {
+	void *items;
+	size_t n;
 };
 
 /* What the keys of SCHEMA_SOURCE fill. */
@@ -74,6 +88,27 @@ struct schema_source {
 
 /* The whole file as one section of struct config. */
 extern const struct schema_key schema_root;
+
+/* The keys of a connection, of struct config_connection; and those that only a profile has, of
+ * struct profile. */
+extern const struct schema_key schema_connection;
+extern const struct schema_key schema_profile;
+
+/* What the longer keys of a connection that come from a profile are made of; a table of its own in
+ * config/schema-provider.c. */
+#define SCHEMA_LIMIT_KEYS 3
+#define SCHEMA_HINT_KEYS  6
+extern const struct schema_key schema_limit_keys[SCHEMA_LIMIT_KEYS];
+extern const struct schema_key schema_hint_keys[SCHEMA_HINT_KEYS];
+extern const struct schema_words schema_quirk_words;
+extern const struct schema_words schema_flow_words;
+extern const struct schema_form schema_profile_form;
+extern const struct schema_form schema_host_form;
+extern const struct schema_form schema_tenant_form;
+extern const struct schema_form schema_scope_form;
+
+/* May a profile have @key, one of a connection? It is a file for everybody to read. */
+bool schema_in_profile(const struct schema_key *key);
 
 /* What a value is made of where no form says more: one line without control characters. */
 extern const struct schema_form schema_text;

@@ -61,13 +61,14 @@ __attribute__((format(printf, 6, 0))) static void add_fault(struct config_faults
 	(void)buf_printf(&f->text, "%s\n", cleaned);
 }
 
-__attribute__((format(printf, 5, 0))) static void add_fault_at(const struct teller *t,
-	const struct place *at, unsigned line, unsigned column, const char *format, va_list args)
+__attribute__((format(printf, 6, 0))) static void add_fault_at(const struct teller *t,
+	const struct place *at, const char *file, unsigned line, unsigned column,
+	const char *format, va_list args)
 {
 	struct buf path = BUF(CONFIG_DEPTH_MAX * PATH_SHOWN);
 
 	add_path(&path, at);
-	add_fault(t->faults, t->file, line, column, buf_text(&path), format, args);
+	add_fault(t->faults, file ? file : t->file, line, column, buf_text(&path), format, args);
 	if (path.error)
 		t->faults->text.error = path.error;
 	buf_done(&path);
@@ -79,7 +80,7 @@ void tell_value(const struct teller *t, const struct place *at, struct yaml_node
 	va_list args;
 
 	va_start(args, format);
-	add_fault_at(t, at, node->line, node->column, format, args);
+	add_fault_at(t, at, node->file, node->line, node->column, format, args);
 	va_end(args);
 	node->broken = true;
 }
@@ -90,7 +91,7 @@ void tell_key(const struct teller *t, const struct place *at, const struct yaml_
 	va_list args;
 
 	va_start(args, format);
-	add_fault_at(t, at, node->key ? node->key_line : node->line,
+	add_fault_at(t, at, node->file, node->key ? node->key_line : node->line,
 		node->key ? node->key_column : node->column, format, args);
 	va_end(args);
 }

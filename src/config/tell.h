@@ -12,7 +12,7 @@ struct place {
 
 /* Where faults go. */
 struct teller {
-	const char *file;
+	const char *file; /* of what no file says */
 	struct config_faults *faults;
 };
 

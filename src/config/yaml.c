@@ -85,6 +85,7 @@ static int add_node(
 	if (!node)
 		return -ENOMEM;
 	node->kind = kind;
+	node->file = b->file;
 	node->line = line_of(mark);
 	node->column = column_of(mark);
 	node->older = b->tree->newest;
@@ -346,12 +347,21 @@ struct yaml_tree *yaml_tree_free(struct yaml_tree *t)
 	return mem_free(t);
 }
 
-struct yaml_node *yaml_node_get(const struct yaml_node *node, const char *key)
+struct yaml_node *yaml_node_own(const struct yaml_node *node, const char *key)
 {
 	for (struct yaml_node *child = node->first; child; child = child->next)
 		if (text_equal(child->key, key))
 			return child;
 	return NULL;
+}
+
+struct yaml_node *yaml_node_get(const struct yaml_node *node, const char *key)
+{
+	struct yaml_node *found = NULL;
+
+	for (; node && !found; node = node->under)
+		found = yaml_node_own(node, key);
+	return found;
 }
 
 bool yaml_node_is_empty(const struct yaml_node *node)

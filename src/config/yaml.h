@@ -18,6 +18,7 @@ struct yaml_node {
 	bool plain;            /* a scalar without quotes */
 	bool broken;           /* a fault of it was told already: say no more about it */
 	unsigned line, column; /* from 1 */
+	const char *file;      /* that it stands in; NULL for what no file says */
 	char *text;            /* of a scalar */
 
 	char *key; /* in a mapping, else NULL */
@@ -25,6 +26,8 @@ struct yaml_node {
 
 	struct yaml_node *first, *last; /* children of a sequence or mapping */
 	size_t n;
+	/* Of a mapping: another one, maybe of another tree, that has what this one leaves out. */
+	struct yaml_node *under;
 	struct yaml_node *next;  /* child of the same parent */
 	struct yaml_node *older; /* node of the same tree made before this one */
 };
@@ -47,8 +50,11 @@ int yaml_tree_parse(const char *file, const char *text, size_t len, struct yaml_
 struct yaml_tree *yaml_tree_free(struct yaml_tree *t); /* wipes every text */
 DEFINE_CLEANUP(struct yaml_tree, yaml_tree_free)
 
-/* The value of @key in mapping @node, NULL where there is none. */
+/* The value of @key in mapping @node, or else in what is under it; NULL where there is none (and
+ * for NULL). */
 struct yaml_node *yaml_node_get(const struct yaml_node *node, const char *key);
+/* The value of @key in mapping @node itself. */
+struct yaml_node *yaml_node_own(const struct yaml_node *node, const char *key);
 
 /* Was no value written: nothing, ~ or null without quotes, or an empty text? */
 bool yaml_node_is_empty(const struct yaml_node *node);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "oauth/grant-state.h"
+#include "oauth/quirks.h"
 
 /* Polls without an answer double the pause (RFC 8628 §3.5) up to this. */
 #define POLL_PAUSE_MAX (2 * USEC_PER_MIN)
@@ -76,9 +77,19 @@ void grant_expire_approval(struct grant *g, struct now now)
 	schedule_renewal(g, now.wall_usec, now);
 }
 
+/* For a provider that counts from another moment than we do. */
+#define POLL_LATENESS (1 * USEC_PER_S)
+
+uint64_t grant_poll_interval(const struct grant *g)
+{
+	const uint64_t interval = g->record.approval.device.interval_usec;
+
+	return g->setup.client.quirks & QUIRK_POLL_LATE ? interval + POLL_LATENESS : interval;
+}
+
 void grant_schedule_poll(struct grant *g, uint64_t pause, struct now now)
 {
-	uint64_t interval = g->record.approval.device.interval_usec;
+	uint64_t interval = grant_poll_interval(g);
 	uint64_t soonest = usec_add(now.boot_usec, interval);
 	uint64_t next = usec_add(now.boot_usec, pause > interval ? pause : interval);
 
@@ -89,7 +100,7 @@ void grant_schedule_poll(struct grant *g, uint64_t pause, struct now now)
 
 uint64_t grant_approval_end(const struct grant *g)
 {
-	return usec_add(g->approval_expires_boot, g->record.approval.device.interval_usec);
+	return usec_add(g->approval_expires_boot, grant_poll_interval(g));
 }
 
 void grant_login_failed(struct grant *g, const struct verdict *v, struct now now)

@@ -4,15 +4,28 @@
  * 6749 §4.1, with PKCE (RFC 7636) and the issuer in the answer (RFC 9207). */
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "oauth/grant-state.h"
 #include "oauth/paste.h"
+#include "oauth/quirks.h"
 
 bool grant_awaits_paste(const struct grant *g)
 {
 	return g->record.approval.present && g->record.approval.state;
+}
+
+/* The scopes as they are asked for; as one where commas part them. 0, -ENOMEM. */
+static int asked_scopes(const struct grant *g, struct names *ret)
+{
+	_cleanup_(mem_freep) char *joined = NULL;
+
+	if (!(g->setup.client.quirks & QUIRK_SCOPE_COMMAS) || g->setup.scopes.n == 0)
+		return names_copy(&g->setup.scopes, ret);
+	joined = names_join(&g->setup.scopes, ",");
+	return joined ? names_add(ret, joined, strlen(joined)) : -ENOMEM;
 }
 
 /* The address to open, in @ret. 0, -ENOMEM, -EMSGSIZE. */
@@ -20,14 +33,19 @@ static int authorization_url(const struct grant *g, const struct secret *state,
 	const struct secret *verifier, char **ret)
 {
 	_cleanup_(buf_done) struct buf url = BUF(PASTE_MAX);
+	_cleanup_(names_done) struct names scopes = {0};
 	_cleanup_(params_done) struct params parameters = {0};
+	const bool pkce = !(g->setup.client.quirks & QUIRK_NO_PKCE_PASTE);
 	const struct names none = {0};
 	int r;
 
-	r = grant_parameters(&none, g->setup.audience, &g->setup.request_parameters, &parameters);
+	r = asked_scopes(g, &scopes);
+	if (r == 0)
+		r = grant_parameters(
+			&none, g->setup.audience, &g->setup.request_parameters, &parameters);
 	if (r == 0)
 		r = paste_url(grant_endpoint(g, TASK_AUTHORIZE), g->setup.client.id,
-			g->setup.redirect_uri, &g->setup.scopes, state, verifier, NULL,
+			g->setup.redirect_uri, &scopes, state, pkce ? verifier : NULL, NULL,
 			&g->setup.resources, &parameters, &url);
 	if (r < 0)
 		return r;
@@ -101,7 +119,8 @@ int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, s
 		.issuer = g->setup.issuer,
 		.iss_required = g->record.approval.names_issuer || g->endpoints.names_issuer,
 		.scopes = &g->setup.scopes,
-		.code_only = code_only,
+		.code_only = code_only && !(g->setup.client.quirks & QUIRK_NO_PKCE_PASTE),
+		.hints = &g->setup.hints,
 	};
 	struct secret *code = NULL;
 	int r;

@@ -151,6 +151,8 @@ void grant_take_up(struct grant *g);
 bool grant_can_refresh(const struct grant *g);
 /* The first required scope that is not among @granted, NULL for none. */
 const char *grant_missing_scope(const struct grant *g, const struct names *granted);
+/* When the grant ends whatever is done, as far as that is known (wall); 0 where not. */
+uint64_t grant_end_of(const struct grant *g);
 uint64_t grant_held_remaining(const struct held *h, struct now now);
 /* Alive for a while yet, and its scope in order. */
 bool grant_usable(const struct grant *g, struct now now);
@@ -185,6 +187,8 @@ void grant_expire_approval(struct grant *g, struct now now);
 /* Polls wait for @pause after the reply that came now; the last one is due when the code expires,
  * but not before the interval is over. */
 void grant_schedule_poll(struct grant *g, uint64_t pause, struct now now);
+/* The least time between two polls. */
+uint64_t grant_poll_interval(const struct grant *g);
 /* The latest moment of the last poll. */
 uint64_t grant_approval_end(const struct grant *g);
 void grant_login_failed(struct grant *g, const struct verdict *v, struct now now);

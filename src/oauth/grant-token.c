@@ -61,9 +61,25 @@ bool grant_can_refresh(const struct grant *g)
 const char *grant_missing_scope(const struct grant *g, const struct names *granted)
 {
 	for (size_t i = 0; i < g->setup.required_scopes.n; i++)
-		if (!names_have(granted, g->setup.required_scopes.items[i]))
+		if (!scopes_grant(
+			    &g->setup.scope_aliases, granted, g->setup.required_scopes.items[i]))
 			return g->setup.required_scopes.items[i];
 	return NULL;
+}
+
+uint64_t grant_end_of(const struct grant *g)
+{
+	const struct record_grant *rg = &g->record.grant;
+	uint64_t end = rg->refresh_expires_usec, absolute;
+
+	if (!grant_have(g) || grant_unattended(g))
+		return 0;
+	if (g->setup.absolute_lifetime_usec > 0) {
+		absolute = usec_add(rg->approved_usec, g->setup.absolute_lifetime_usec);
+		if (end == 0 || absolute < end)
+			end = absolute;
+	}
+	return end;
 }
 
 uint64_t grant_held_remaining(const struct held *h, struct now now)
@@ -92,12 +108,23 @@ static uint64_t held_age(const struct held *h, struct now now)
 	return usec_sub(h->lifetime_usec, grant_held_remaining(h, now));
 }
 
+/* The longest time without a refresh, 0 for any: what is configured, or two thirds of the time
+ * after which the provider ends a grant that is not used, so that an outage of the last third ends
+ * none.
+ */
+static uint64_t keepalive(const struct grant *g)
+{
+	const uint64_t own = g->setup.keepalive_usec, idle = g->setup.idle_lifetime_usec / 3 * 2;
+
+	return own == 0 || (idle > 0 && idle < own) ? idle : own;
+}
+
 /* When to refresh: the margin (at most a fifth of the life) and up to half of it before the end, or
  * when the keep-alive is due. */
 static void schedule_refresh(struct grant *g, struct now now)
 {
 	uint64_t left = grant_held_remaining(&g->held, now), margin = g->setup.margin_usec;
-	uint64_t age = held_age(&g->held, now), in;
+	uint64_t age = held_age(&g->held, now), longest = keepalive(g), in;
 
 	if (!grant_can_refresh(g)) {
 		g->refresh_boot = USEC_NEVER;
@@ -106,8 +133,8 @@ static void schedule_refresh(struct grant *g, struct now now)
 	if (margin > g->held.lifetime_usec / 5)
 		margin = g->held.lifetime_usec / 5;
 	in = usec_sub(left, usec_add(margin, grant_jitter(g, margin / 2)));
-	if (g->setup.keepalive_usec > 0 && usec_sub(g->setup.keepalive_usec, age) < in)
-		in = usec_sub(g->setup.keepalive_usec, age);
+	if (longest > 0 && usec_sub(longest, age) < in)
+		in = usec_sub(longest, age);
 	if (age < REFRESH_SPACING && in < REFRESH_SPACING - age)
 		in = REFRESH_SPACING - age;
 	g->refresh_boot = usec_add(now.boot_usec, in);
@@ -264,6 +291,10 @@ int grant_take_token(struct grant *g, struct token *t, bool approved, struct now
 	incoming.expires_boot = usec_add(now.boot_usec, incoming.lifetime_usec);
 	incoming.expires_wall = usec_add(now.wall_usec, incoming.lifetime_usec);
 	rotated = before && !secret_equal(before->refresh_token, t->refresh_token);
+	if (t->refresh_lifetime_usec > 0)
+		rg->refresh_expires_usec = usec_add(now.wall_usec, t->refresh_lifetime_usec);
+	else if (!before || rotated)
+		rg->refresh_expires_usec = 0;
 
 	token_done(&rg->token);
 	rg->token = *t;

@@ -40,6 +40,28 @@ const char *grant_state_to_string(enum grant_state state)
 	return state_names[state];
 }
 
+/* Where hints look for an error of @task. */
+static enum hint_at place_of(enum task task)
+{
+	switch (task) {
+	case TASK_DEVICE:
+		return HINT_DEVICE;
+	case TASK_POLL:
+		return HINT_POLL;
+	case TASK_CODE:
+		return HINT_CODE;
+	case TASK_REFRESH:
+		return HINT_TOKEN;
+	case TASK_REVOKE:
+	case TASK_INTROSPECT:
+	case TASK_AUTHORIZE:
+	case TASK_METADATA:
+	case TASK_NONE:
+		break;
+	}
+	return HINT_ANYWHERE;
+}
+
 /* What an assertion is refused for besides its key, where the provider's words may be misleading.
  */
 static void explain_assertion(const struct grant *g, enum task task, struct verdict *v)
@@ -52,7 +74,7 @@ static void explain_assertion(const struct grant *g, enum task task, struct verd
 			"%s; check the clock, assertion.audience and assertion.subject, that the "
 			"provider has the public key, and that it was told to allow this client",
 			f.detail);
-	else if (g->setup.client.auth == CLIENT_AUTH_KEY && text_equal(v->code, "invalid_client"))
+	else if (g->setup.client.auth == CLIENT_AUTH_KEY && text_equal(v->error, "invalid_client"))
 		fault_set(&v->fault, f.kind,
 			"%s; and the clock, client_auth_audience, and that the provider has the "
 			"public key",
@@ -64,7 +86,9 @@ void grant_fail_task(struct grant *g, enum task task, const struct verdict *verd
 	struct verdict told = *verdict;
 	const struct verdict *v = &told;
 
-	explain_assertion(g, task, &told);
+	/* The profile knows better what to do, where it knows. */
+	if (!hints_apply(&g->setup.hints, place_of(task), &told))
+		explain_assertion(g, task, &told);
 	g->metadata_doubted |= v->kind == REPLY_PROVIDER_DOWN || v->kind == REPLY_BROKEN;
 	switch (task) {
 	case TASK_DEVICE:
@@ -98,7 +122,7 @@ static void token_reply(
 	struct verdict v = {.kind = REPLY_OK};
 	int r;
 
-	r = reply_token(reply, now, &t, &v);
+	r = reply_token(reply, &g->setup.client, now, &t, &v);
 	if (r == 0 && v.kind == REPLY_OK)
 		r = task == TASK_REFRESH ? grant_take_token(g, &t, false, now)
 					 : grant_take_approved(g, &t, now);
@@ -374,8 +398,8 @@ static void restore_deadlines(struct grant *g, struct now now)
 		g->record.approval.lost =
 			true; /* a poll may have been in flight when we were killed */
 		grant_schedule_poll(g, 0, now);
-		if (usec_add(a->expires_usec, a->device.interval_usec) < now.wall_usec)
-			g->approval_expires_boot = usec_sub(now.boot_usec, a->device.interval_usec);
+		if (usec_add(a->expires_usec, grant_poll_interval(g)) < now.wall_usec)
+			g->approval_expires_boot = usec_sub(now.boot_usec, grant_poll_interval(g));
 	}
 	left = usec_sub(g->record.not_before_usec, now.wall_usec);
 	if (left > 0)
@@ -566,8 +590,8 @@ static int build_token_request(const struct grant *g, const char *url, const str
 	switch (setup->flow) {
 	case GRANT_FLOW_DEVICE:
 	case GRANT_FLOW_PASTE:
-		return request_refresh(
-			url, &with->client, g->record.grant.token.refresh_token, &with->later, ret);
+		return request_refresh(url, &with->client, g->record.grant.token.refresh_token,
+			&setup->scopes, &with->later, ret);
 	case GRANT_FLOW_CLIENT_CREDENTIALS:
 		return request_client_credentials(
 			url, &with->client, &setup->scopes, &with->first, ret);
@@ -597,8 +621,8 @@ static int build_request(
 		return request_device_authorization(
 			url, client, &g->setup.scopes, g->verifier, &with->first, ret);
 	case TASK_POLL:
-		return request_device_token(
-			url, client, a->device.device_code, a->verifier, &with->later, ret);
+		return request_device_token(url, client, a->device.device_code, &g->setup.scopes,
+			a->verifier, &with->later, ret);
 	case TASK_CODE:
 		return request_code(
 			url, client, g->code, a->redirect_uri, a->verifier, &with->later, ret);
@@ -943,6 +967,7 @@ void grant_view(const struct grant *g, struct now now, struct grant_view *ret)
 			shown && a->expires_usec != USEC_NEVER ? a->expires_usec : 0,
 		.scopes = g->held.present ? &g->held.token.scopes : &g->setup.scopes,
 		.token_expires_usec = g->held.present ? g->held.expires_wall : 0,
+		.grant_expires_usec = grant_end_of(g),
 		.refresh_usec = scheduled
 			? usec_add(now.wall_usec, usec_sub(g->refresh_boot, now.boot_usec))
 			: 0,

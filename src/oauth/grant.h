@@ -143,6 +143,7 @@ struct grant_view {
 	uint64_t approval_expires_usec; /* wall */
 	const struct names *scopes;     /* granted, or asked while there is no grant */
 	uint64_t token_expires_usec;    /* wall, 0 where there is none */
+	uint64_t grant_expires_usec;    /* wall, when a person has to approve again; 0: not known */
 	uint64_t refresh_usec;          /* wall of the next refresh, 0 for none */
 	const struct fault *fault;      /* kind NONE when all is well */
 	uint64_t fault_since_usec;

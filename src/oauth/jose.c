@@ -728,3 +728,20 @@ bool jose_verify(const struct jose_key *k, enum jose_algorithm a, const void *da
 	return digest_start(ctx, EVP_DigestVerifyInit, k, a) &&
 		EVP_DigestVerify(ctx, signature, signature_len, data, len) == 1;
 }
+
+struct secret *jose_hmac(const struct secret *key, const char *const *texts, size_t n)
+{
+	_cleanup_(buf_done) struct buf all = BUF(SIZE_MAX); /* as long as the texts are */
+	_cleanup_(buf_done) struct buf code = BUF(44);      /* 32 bytes in base64 */
+	uint8_t digest[32];
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		(void)buf_add_text(&all, texts[i] ? texts[i] : ""); /* failures stick */
+	if (all.error ||
+		!EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret_expose(key), secret_len(key),
+			(const uint8_t *)buf_text(&all), all.len, digest, sizeof(digest), &len) ||
+		text_add_base64(&code, digest, len) < 0)
+		return NULL;
+	return secret_new(code.data, code.len);
+}

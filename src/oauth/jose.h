@@ -69,3 +69,7 @@ int jose_sign(const struct jose_key *k, enum jose_algorithm a, const void *data,
 /* Is @signature that of @len bytes of @data by @k, which must fit @a? */
 bool jose_verify(const struct jose_key *k, enum jose_algorithm a, const void *data, size_t len,
 	const void *signature, size_t signature_len);
+
+/* HMAC-SHA256 (RFC 2104) by @key of the @n @texts one after the other (NULL for an empty one), in
+ * base64. NULL when memory is short. */
+struct secret *jose_hmac(const struct secret *key, const char *const *texts, size_t n);

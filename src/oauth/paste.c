@@ -520,6 +520,9 @@ static int explain(const struct answer *a, const struct paste_expect *expect, st
 	fault_set(reterr, known->kind, "the provider answered %s%s%s%s; %s%s%s", word,
 		*said ? ": \"" : "", said, *said ? "\"" : "", known->remedy, *asked ? ": " : "",
 		asked);
+	if (expect->hints)
+		hints_explain(expect->hints, buf_text(&a->values[SLOT_ERROR]),
+			buf_text(&a->values[SLOT_DESCRIPTION]), reterr);
 	return -EBADMSG;
 }
 

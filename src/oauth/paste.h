@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/names.h"
 #include "base/secret.h"
+#include "oauth/hints.h"
 
 /* The authorization code flow of a server without a browser (RFC 6749 §4.1, PKCE S256 of RFC 7636,
  * RFC 8707, RFC 9207): the address that a person opens elsewhere, and the address that the browser
@@ -33,6 +34,7 @@ struct paste_expect {
 	bool iss_required;  /* the server announces `iss` (RFC 9207 §2.3); no bare code then */
 	const struct names *scopes; /* asked for, to be told where they are refused; or NULL */
 	bool code_only; /* a bare code is taken too: the operator says so, and PKCE is in force */
+	const struct hints *hints; /* what else the provider's errors mean; NULL for nothing */
 };
 
 /* Read what a person pasted: the whole address, its query or its fragment, blanks around it and

@@ -158,6 +158,7 @@ static const struct field grant_fields[] = {
 	{"obtained", FIELD_TIME, GRANT(obtained_usec), true},
 	{"expires", FIELD_TIME, GRANT(expires_usec), true},
 	{"approved", FIELD_TIME, GRANT(approved_usec), true},
+	{"refresh_expires", FIELD_TIME, GRANT(refresh_expires_usec), false},
 	{"rotates", FIELD_BOOL, GRANT(rotates), true},
 	{"refresh_sent", FIELD_BOOL, GRANT(refresh_sent), true},
 };

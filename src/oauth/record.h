@@ -21,9 +21,10 @@ struct record_grant {
 	                  kept */
 	struct token token; /* scopes are filled also where the reply left them out; refresh_token
 	                       may be NULL */
-	uint64_t obtained_usec; /* when this access token was received */
-	uint64_t expires_usec;  /* of the access token */
-	uint64_t approved_usec; /* when a person gave the grant */
+	uint64_t obtained_usec;        /* when this access token was received */
+	uint64_t expires_usec;         /* of the access token */
+	uint64_t approved_usec;        /* when a person gave the grant */
+	uint64_t refresh_expires_usec; /* of the refresh token; 0 where that was not told */
 	bool rotates;      /* the provider has replaced the refresh token, or was not seen not to */
 	bool refresh_sent; /* a refresh was about to leave and its outcome is not on disk: the token
 	                      may be spent */

@@ -10,7 +10,9 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "oauth/jose.h"
 #include "oauth/metadata.h"
+#include "oauth/quirks.h"
 #include "oauth/reply.h"
 
 /* Of a provider's words in a fault; leaves room for what the operator can do. */
@@ -36,7 +38,7 @@ static bool is_secret_run(const char *text, size_t len)
 }
 
 struct excerpt {
-	char text[SAID_MAX + sizeof("…")];
+	char text[VERDICT_SAID_MAX + sizeof("…")];
 	size_t len;
 };
 
@@ -267,7 +269,6 @@ static void classify_code(const struct exchange_reply *reply, const struct word 
 	(void)snprintf(what, sizeof(what), "the provider answered %s", code); /* fits */
 	verdict_set(v, known ? known->kind : kind_of_unknown_code(reply), what, said,
 		known ? known->remedy : "");
-	v->code = known ? known->code : NULL;
 }
 
 /* A 2xx reply that is not JSON: a page of something between us and the provider passes (the grant
@@ -303,6 +304,18 @@ static int parse_body(const struct exchange_reply *reply, struct json **ret, str
 	return r == -EBADMSG ? 0 : r;
 }
 
+/* Keep the words of a reply that may turn out to be none we know. Of what is no JSON, the page is
+ * what it says. */
+static void verdict_keep(struct verdict *v, const struct exchange_reply *reply,
+	const struct json *body, const struct word *w)
+{
+	if (reply->outcome != EXCHANGE_REPLIED)
+		return;
+	v->status = (unsigned)reply->status;
+	excerpt(v->error, sizeof(v->error), w->code ? w->code : "");
+	excerpt(v->said, sizeof(v->said), body ? w->description : buf_text(&reply->body));
+}
+
 /* Read a reply up to the point where it may be what was asked for: then the verdict is REPLY_OK and
  * *ret its body. Returns 0 or -ENOMEM. */
 static int reply_read(const struct exchange_reply *reply, struct now now, struct json **ret,
@@ -329,6 +342,7 @@ static int reply_read(const struct exchange_reply *reply, struct now now, struct
 		classify_text(reply, why.detail, &v);
 	if (v.kind != REPLY_OK)
 		v.retry_after_usec = reply_retry_after(reply, now);
+	verdict_keep(&v, reply, *ret, &w);
 	*ret_verdict = v;
 	return 0;
 }
@@ -404,6 +418,7 @@ int token_copy(const struct token *from, struct token *ret)
 		.scope_given = from->scope_given,
 		.lifetime_given = from->lifetime_given,
 		.lifetime_usec = from->lifetime_usec,
+		.refresh_lifetime_usec = from->refresh_lifetime_usec,
 		.extra = from->extra ? json_copy(from->extra) : NULL,
 	};
 
@@ -458,21 +473,52 @@ static int token_read_secrets(const struct json *j, struct token *ret, struct fa
 	return 0;
 }
 
-static int token_read_scopes(const struct json *scope, struct token *ret)
+/* Add the scopes in @text. Of those that commas part, none has one in it. 0, -ENOMEM. */
+static int split_scopes(const char *text, uint32_t quirks, struct names *ret)
+{
+	_cleanup_(mem_freep) char *copy = NULL;
+
+	if (!(quirks & QUIRK_SCOPE_COMMAS_REPLY))
+		return names_split(text, ret);
+	copy = mem_strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	for (char *comma = strchr(copy, ','); comma; comma = strchr(comma, ','))
+		*comma = ' ';
+	return names_split(copy, ret);
+}
+
+static int token_read_scopes(const struct json *scope, uint32_t quirks, struct token *ret)
 {
 	const struct json *element = NULL;
 	const char *text = json_text(scope);
 
 	ret->scope_given = text || json_is(scope, JSON_ARRAY);
 	if (text)
-		return names_split(text, &ret->scopes);
+		return split_scopes(text, quirks, &ret->scopes);
 	if (!ret->scope_given)
 		return 0;
 	while ((element = json_next(scope, element)) && ret->scopes.n < NAMES_SPLIT_MAX) {
 		text = json_text(element);
-		if (text && names_split(text, &ret->scopes) < 0)
+		if (text && split_scopes(text, quirks, &ret->scopes) < 0)
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* Of a life told under one of several names: 0 means none. 0, -ENOMEM. */
+static int token_read_refresh_lifetime(const struct json *j, struct token *ret)
+{
+	static const char *const members[] = {
+		"refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"};
+	double seconds = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < ELEMENTS(members) && r == 0; i++)
+		r = read_seconds(json_get(j, members[i]), &seconds);
+	if (r < 0)
+		return r;
+	ret->refresh_lifetime_usec = seconds_to_usec(seconds, TOKEN_LIFETIME_MAX);
 	return 0;
 }
 
@@ -551,28 +597,72 @@ static int token_read_extra(const struct json *j, struct token *ret)
 	return 0;
 }
 
-/* Returns 0, -EBADMSG with @why, -ENOMEM. */
-static int token_read(const struct json *j, struct token *ret, struct fault *why)
+/* The member that holds the token of the person, where the one beside it is of a program; the reply
+ * itself where there is none, as to a refresh. */
+static const struct json *token_body_of_user(const struct json *j)
 {
+	const struct json *user = json_get(j, "authed_user");
+
+	return json_get(user, "access_token") ? user : j;
+}
+
+/* Where the reply is signed, it is so by who knows our secret. Some replies are not. 0, -EBADMSG
+ * with @why, -ENOMEM. */
+static int token_check_signature(
+	const struct json *j, const struct secret *secret, struct fault *why)
+{
+	const char *signature = json_get_text(j, "signature");
+	const char *const parts[] = {json_get_text(j, "id"), json_get_text(j, "issued_at")};
+	_cleanup_(secret_freep) struct secret *theirs = NULL, *ours = NULL;
+
+	if (!signature)
+		return 0;
+	theirs = secret_new_text(signature);
+	ours = jose_hmac(secret, parts, ELEMENTS(parts));
+	if (!theirs || !ours)
+		return -ENOMEM;
+	if (secret_equal(theirs, ours))
+		return 0;
+	fault_set(why, FAULT_PROTOCOL,
+		"the provider's reply is signed with another secret than client_secret: check it, "
+		"and that no key of the client was changed just now");
+	return -EBADMSG;
+}
+
+/* Returns 0, -EBADMSG with @why, -ENOMEM. */
+static int token_read(
+	const struct json *j, const struct client *client, struct token *ret, struct fault *why)
+{
+	const struct json *body = j;
 	double seconds = 0;
 	int r;
 
-	r = token_read_secrets(j, ret, why);
+	if (client->quirks & QUIRK_TOKEN_REPLY_SIGNATURE && client->secret) {
+		r = token_check_signature(j, client->secret, why);
+		if (r < 0)
+			return r;
+	}
+	if (client->quirks & QUIRK_TOKEN_UNDER_AUTHED_USER)
+		body = token_body_of_user(j);
+	r = token_read_secrets(body, ret, why);
 	if (r < 0)
 		return r;
-	r = read_seconds(json_get(j, "expires_in"), &seconds);
+	r = read_seconds(json_get(body, "expires_in"), &seconds);
 	if (r < 0)
 		return r;
 	ret->lifetime_given = r > 0;
 	ret->lifetime_usec = seconds_to_usec(seconds, TOKEN_LIFETIME_MAX);
-	r = token_read_scopes(json_get(j, "scope"), ret);
+	r = token_read_refresh_lifetime(body, ret);
+	if (r < 0)
+		return r;
+	r = token_read_scopes(json_get(body, "scope"), client->quirks, ret);
 	if (r < 0)
 		return r;
 	return token_read_extra(j, ret);
 }
 
-int reply_token(const struct exchange_reply *reply, struct now now, struct token *ret_token,
-	struct verdict *ret)
+int reply_token(const struct exchange_reply *reply, const struct client *client, struct now now,
+	struct token *ret_token, struct verdict *ret)
 {
 	_cleanup_(json_freep) struct json *j = NULL;
 	_cleanup_(token_done) struct token token = {0};
@@ -581,7 +671,7 @@ int reply_token(const struct exchange_reply *reply, struct now now, struct token
 
 	r = reply_read(reply, now, &j, &v);
 	if (r == 0 && v.kind == REPLY_OK)
-		r = settle(token_read(j, &token, &v.fault), &v);
+		r = settle(token_read(j, client, &token, &v.fault), &v);
 	if (r < 0)
 		return r;
 	if (v.kind == REPLY_OK) {

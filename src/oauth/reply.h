@@ -10,6 +10,7 @@
 #include "base/names.h"
 #include "base/now.h"
 #include "base/secret.h"
+#include "oauth/request.h"
 
 /* What the provider said. A body is read first, the HTTP status second; provider text reaches a
  * fault only cleaned and cut, and only from `error`, `error_description`, `error_uri` or `message`
@@ -24,6 +25,9 @@ struct token {
 	struct names scopes;          /* as given: a text parted by blanks, or an array of texts */
 	bool lifetime_given;
 	uint64_t lifetime_usec; /* expires_in; clamped to 0..TOKEN_LIFETIME_MAX */
+	/* The life of the refresh token, which some tell: the same, 0 where it was not told or is
+	 * without end. Not kept in a record, which has the time of its end. */
+	uint64_t refresh_lifetime_usec;
 	struct json *extra; /* object: members not named above and not secret-bearing (id_token is
 	                       left out), as far as they fit in TOKEN_EXTRA_MAX */
 };
@@ -77,22 +81,30 @@ enum reply_kind {
 	REPLY_BROKEN, /* unintelligible: 2xx without what was asked for, wrong types, empty body */
 };
 
+/* Longer codes are cut, and texts in which the telling word comes later than this are not known. */
+#define VERDICT_ERROR_MAX 128
+#define VERDICT_SAID_MAX  512
+
 /* What a reply came to. */
 struct verdict {
 	enum reply_kind kind;
 	struct fault fault; /* for every kind but OK: what happened, for a person */
-	const char *code;   /* the error code, where a document names it; static, else NULL */
+	/* The words it was read from, for oauth/hints.h and nothing else: the HTTP status (0 where
+	 * no answer came), the error code, the text beside it. Cleaned like what is shown. */
+	unsigned status;
+	char error[VERDICT_ERROR_MAX];
+	char said[VERDICT_SAID_MAX];
 	bool lost; /* the request may have been read though no answer of the server came: also
 	              502 and 504, a gateway saying so */
 	uint64_t retry_after_usec; /* from now on, 0 where not told; both forms of RFC 9110 §10.2.3;
 	                              at most a day */
 };
 
-/* Classify the reply of the token endpoint (RFC 6749 §5, RFC 8628 §3.5). Fills *ret_token (must be
- * empty) for REPLY_OK only.
- * @now reads the date form of Retry-After. Returns 0 or -ENOMEM. */
-int reply_token(const struct exchange_reply *reply, struct now now, struct token *ret_token,
-	struct verdict *ret);
+/* Classify the reply of the token endpoint (RFC 6749 §5, RFC 8628 §3.5) to @client, by whose quirks
+ * and secret it is read. Fills *ret_token (must be empty) for REPLY_OK only. @now reads the date
+ * form of Retry-After. Returns 0 or -ENOMEM. */
+int reply_token(const struct exchange_reply *reply, const struct client *client, struct now now,
+	struct token *ret_token, struct verdict *ret);
 
 /* Classify the reply of the device authorization endpoint (RFC 8628 §3.2). Fills *ret_device (must
  * be empty) for REPLY_OK. The words of polling are REPLY_BROKEN here and at the revocation

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "oauth/assertion.h"
+#include "oauth/quirks.h"
 #include "oauth/request.h"
 
 /* Never reached: the longest reply (a token) and the longest configuration file (parameters), each
@@ -46,7 +47,7 @@ static bool copied(const void *from, const void *copy)
 
 int client_copy(const struct client *from, struct client *ret)
 {
-	struct client copy = {.auth = from->auth};
+	struct client copy = {.auth = from->auth, .quirks = from->quirks};
 
 	copy.id = mem_strdup(from->id);
 	copy.secret = secret_copy(from->secret);
@@ -134,17 +135,24 @@ static void form_add_params(struct buf *form, const struct params *params)
 		form_add_text(form, params->items[i].name, params->items[i].value);
 }
 
-static int form_add_scopes(struct buf *form, const struct names *scopes)
+static int form_add_scopes_as(
+	struct buf *form, const char *name, const struct client *client, const struct names *scopes)
 {
 	_cleanup_(mem_freep) char *joined = NULL;
 
 	if (scopes->n == 0)
 		return 0;
-	joined = names_join(scopes, " ");
+	joined = names_join(scopes, client->quirks & QUIRK_SCOPE_COMMAS ? "," : " ");
 	if (!joined)
 		return -ENOMEM;
-	form_add_text(form, "scope", joined);
+	form_add_text(form, name, joined);
 	return 0;
+}
+
+static int form_add_scopes(
+	struct buf *form, const struct client *client, const struct names *scopes)
+{
+	return form_add_scopes_as(form, "scope", client, scopes);
 }
 
 static int form_add_challenge(struct buf *form, const struct secret *verifier)
@@ -205,7 +213,7 @@ static int form_add_client_assertion(struct buf *form, const char *url, const st
 static int form_add_client(
 	struct buf *form, const char *url, const struct client *client, bool id_always)
 {
-	if (id_always || !client_has_header(client))
+	if (id_always || !client_has_header(client) || client->quirks & QUIRK_CLIENT_ID_IN_BODY)
 		form_add_text(form, "client_id", client->id);
 	if (client->auth == CLIENT_AUTH_POST)
 		form_add_secret(form, "client_secret", client->secret);
@@ -281,25 +289,52 @@ int request_device_authorization(const char *url, const struct client *client,
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
 	int r;
 
-	r = form_add_client(&form, url, client, true);
+	if (client->quirks & QUIRK_DEVICE_RESPONSE_TYPE)
+		form_add_text(&form, "response_type", "device_code");
+	r = form_add_client(&form, url, client, !(client->quirks & QUIRK_DEVICE_CLIENT_ID_ONCE));
 	if (r < 0)
 		return r;
-	if (form_add_scopes(&form, scopes) < 0 || form_add_challenge(&form, verifier) < 0)
+	if (form_add_scopes_as(&form, client->quirks & QUIRK_DEVICE_SCOPES ? "scopes" : "scope",
+		    client, scopes) < 0)
+		return -ENOMEM;
+	if (!(client->quirks & QUIRK_NO_PKCE_DEVICE) && form_add_challenge(&form, verifier) < 0)
 		return -ENOMEM;
 	form_add_params(&form, parameters);
 	return form_send(&form, url, client, false, ret);
 }
 
+/* The grant type of a poll and the code it is about, as RFC 8628 §3.4 or what came before it has
+ * them. */
+static void form_add_device_code(
+	struct buf *form, const struct client *client, const struct secret *device_code)
+{
+	const char *grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+	const uint32_t older = QUIRK_DEVICE_RESPONSE_TYPE | QUIRK_DEVICE_LEGACY_GRANT;
+
+	if (client->quirks & QUIRK_DEVICE_RESPONSE_TYPE)
+		grant_type = "device";
+	else if (client->quirks & QUIRK_DEVICE_LEGACY_GRANT)
+		grant_type = "http://oauth.net/grant_type/device/1.0";
+	form_add_text(form, "grant_type", grant_type);
+	if (!(client->quirks & older))
+		form_add_secret(form, "device_code", device_code);
+	if (client->quirks & (older | QUIRK_DEVICE_CODE_AS_CODE))
+		form_add_secret(form, "code", device_code);
+}
+
 int request_device_token(const char *url, const struct client *client,
-	const struct secret *device_code, const struct secret *verifier,
+	const struct secret *device_code, const struct names *scopes, const struct secret *verifier,
 	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
 	int r;
 
-	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
-	form_add_secret(&form, "device_code", device_code);
-	form_add_secret(&form, "code_verifier", verifier);
+	form_add_device_code(&form, client, device_code);
+	if (client->quirks & QUIRK_DEVICE_SCOPES &&
+		form_add_scopes_as(&form, "scopes", client, scopes) < 0)
+		return -ENOMEM;
+	if (!(client->quirks & QUIRK_NO_PKCE_DEVICE))
+		form_add_secret(&form, "code_verifier", verifier);
 	r = form_add_client(&form, url, client, false);
 	if (r < 0)
 		return r;
@@ -317,7 +352,8 @@ int request_code(const char *url, const struct client *client, const struct secr
 	form_add_text(&form, "grant_type", "authorization_code");
 	form_add_secret(&form, "code", code);
 	form_add_text(&form, "redirect_uri", redirect_uri);
-	form_add_secret(&form, "code_verifier", verifier);
+	if (!(client->quirks & QUIRK_NO_PKCE_PASTE))
+		form_add_secret(&form, "code_verifier", verifier);
 	r = form_add_client(&form, url, client, false);
 	if (r < 0)
 		return r;
@@ -326,14 +362,16 @@ int request_code(const char *url, const struct client *client, const struct secr
 }
 
 int request_refresh(const char *url, const struct client *client,
-	const struct secret *refresh_token, const struct params *parameters,
-	struct exchange_request *ret)
+	const struct secret *refresh_token, const struct names *scopes,
+	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
 	int r;
 
 	form_add_text(&form, "grant_type", "refresh_token");
 	form_add_secret(&form, "refresh_token", refresh_token);
+	if (client->quirks & QUIRK_REFRESH_WITH_SCOPE && form_add_scopes(&form, client, scopes) < 0)
+		return -ENOMEM;
 	r = form_add_client(&form, url, client, false);
 	if (r < 0)
 		return r;
@@ -348,7 +386,7 @@ int request_client_credentials(const char *url, const struct client *client,
 	int r;
 
 	form_add_text(&form, "grant_type", "client_credentials");
-	if (form_add_scopes(&form, scopes) < 0)
+	if (form_add_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
 	r = form_add_client(&form, url, client, false);
 	if (r < 0)
@@ -370,7 +408,7 @@ int request_jwt_bearer(const char *url, const struct client *client, const char 
 		return r;
 	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
 	form_add_secret(&form, "assertion", assertion);
-	if (form_add_scopes(&form, scopes) < 0)
+	if (form_add_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
 	r = form_add_client(&form, url, client, false);
 	if (r < 0)

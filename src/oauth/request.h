@@ -42,6 +42,7 @@ struct client {
 	char *key_id;
 	char *key_algorithm;
 	char *auth_audience;               /* of CLIENT_AUTH_KEY; NULL: the endpoint asked */
+	uint32_t quirks;                   /* of the provider it is registered at, oauth/quirks.h */
 	const struct request_fresh *fresh; /* borrowed, set for one request where there is a key */
 };
 
@@ -66,9 +67,10 @@ int request_device_authorization(const char *url, const struct client *client,
 	const struct names *scopes, const struct secret *verifier, const struct params *parameters,
 	struct exchange_request *ret);
 
-/* Device access token request (RFC 8628 §3.4) with the PKCE verifier; marked once. */
+/* Device access token request (RFC 8628 §3.4) with the PKCE verifier; marked once. Without @scopes,
+ * but for a provider that wants them. */
 int request_device_token(const char *url, const struct client *client,
-	const struct secret *device_code, const struct secret *verifier,
+	const struct secret *device_code, const struct names *scopes, const struct secret *verifier,
 	const struct params *parameters, struct exchange_request *ret);
 
 /* Access token request for an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5); marked once. */
@@ -76,10 +78,11 @@ int request_code(const char *url, const struct client *client, const struct secr
 	const char *redirect_uri, const struct secret *verifier, const struct params *parameters,
 	struct exchange_request *ret);
 
-/* Refresh request (RFC 6749 §6) without scope, so that what was granted stays; marked once. */
+/* Refresh request (RFC 6749 §6), marked once; without @scopes, so that what was granted stays, but
+ * for a provider that wants them. */
 int request_refresh(const char *url, const struct client *client,
-	const struct secret *refresh_token, const struct params *parameters,
-	struct exchange_request *ret);
+	const struct secret *refresh_token, const struct names *scopes,
+	const struct params *parameters, struct exchange_request *ret);
 
 /* Client credentials request (RFC 6749 §4.4.2); it spends nothing. */
 int request_client_credentials(const char *url, const struct client *client,

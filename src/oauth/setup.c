@@ -49,6 +49,8 @@ int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret)
 		.margin_usec = from->margin_usec,
 		.keepalive_usec = from->keepalive_usec,
 		.assume_lifetime_usec = from->assume_lifetime_usec,
+		.idle_lifetime_usec = from->idle_lifetime_usec,
+		.absolute_lifetime_usec = from->absolute_lifetime_usec,
 	};
 
 	if (copy_text(from->name, &copy.name) < 0 || copy_text(from->issuer, &copy.issuer) < 0 ||
@@ -61,6 +63,8 @@ int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret)
 		client_copy(&from->client, &copy.client) < 0 ||
 		names_copy(&from->scopes, &copy.scopes) < 0 ||
 		names_copy(&from->required_scopes, &copy.required_scopes) < 0 ||
+		aliases_copy(&from->scope_aliases, &copy.scope_aliases) < 0 ||
+		hints_copy(&from->hints, &copy.hints) < 0 ||
 		names_copy(&from->resources, &copy.resources) < 0 ||
 		params_copy(&from->request_parameters, &copy.request_parameters) < 0 ||
 		params_copy(&from->token_parameters, &copy.token_parameters) < 0) {
@@ -84,6 +88,8 @@ void grant_setup_done(struct grant_setup *s)
 	client_done(&s->client);
 	names_done(&s->scopes);
 	names_done(&s->required_scopes);
+	aliases_done(&s->scope_aliases);
+	hints_done(&s->hints);
 	names_done(&s->resources);
 	params_done(&s->request_parameters);
 	params_done(&s->token_parameters);

@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include "base/names.h"
+#include "oauth/hints.h"
 #include "oauth/metadata.h"
 #include "oauth/request.h"
+#include "oauth/scopes.h"
 
 /* Ways to a grant. */
 enum grant_flow {
@@ -40,6 +42,8 @@ struct grant_setup {
 	struct params assertion_claims; /* what else it claims */
 	struct names scopes;
 	struct names required_scopes;
+	struct aliases scope_aliases; /* other scopes that grant a required one */
+	struct hints hints;           /* what the provider means by its errors */
 	struct names resources; /* what the token is for (RFC 8707): named in every request for one
 	                         */
 	char *audience;         /* the same in other providers' words: named in the first request */
@@ -49,7 +53,9 @@ struct grant_setup {
 	struct params token_parameters; /* added to code exchange and refresh */
 	uint64_t margin_usec;    /* refresh this long before expiry, at most a fifth of the life */
 	uint64_t keepalive_usec; /* refresh at least this often; 0: never for its own sake */
-	uint64_t assume_lifetime_usec; /* where the reply tells none */
+	uint64_t assume_lifetime_usec;   /* where the reply tells none */
+	uint64_t idle_lifetime_usec;     /* a grant not used for so long ends; 0: not known */
+	uint64_t absolute_lifetime_usec; /* it ends so long after its approval; 0: not known */
 };
 
 int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret); /* 0, -ENOMEM; *ret

@@ -42,17 +42,33 @@ static void check_token(const struct token *t)
 	token_done(&copy);
 }
 
+/* Read in the other ways that quirks lead to, a reply comes to a token or it does not. */
+static void check_quirks(const struct exchange_reply *reply)
+{
+	_cleanup_(secret_freep) struct secret *secret = secret_new_text("hunter2");
+	const struct client client = {.secret = secret, .quirks = UINT32_MAX};
+	_cleanup_(token_done) struct token t = {0};
+	struct verdict v;
+
+	MUST(reply_token(reply, &client, now, &t, &v) == 0);
+	MUST((v.kind == REPLY_OK) == (t.access_token != NULL));
+	if (v.kind == REPLY_OK)
+		check_token(&t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct client plain_client = {.auth = CLIENT_AUTH_NONE};
 	_cleanup_(exchange_reply_done) struct exchange_reply reply = fuzz_reply(data, size);
 	_cleanup_(token_done) struct token t = {0};
 	struct verdict v;
 
-	MUST(reply_token(&reply, now, &t, &v) == 0);
+	MUST(reply_token(&reply, &plain_client, now, &t, &v) == 0);
 	check_verdict(&reply, &v);
 	MUST((v.kind == REPLY_OK) == (t.access_token != NULL));
 	if (v.kind == REPLY_OK)
 		check_token(&t);
+	check_quirks(&reply);
 	MUST(reply_revocation(&reply, now, &v) == 0);
 	check_verdict(&reply, &v);
 	return 0;

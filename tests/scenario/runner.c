@@ -396,6 +396,17 @@ static void expect_retry(struct story *s, const struct grant_view *v, char *line
 		FAIL(s, "the next try is in %llu us", (unsigned long long)at);
 }
 
+/* ends SPAN|none: how long the grant lives, as far as that is known */
+static void expect_end(struct story *s, const struct grant_view *v, const char *line)
+{
+	uint64_t left = v->grant_expires_usec > world.now.wall_usec
+		? v->grant_expires_usec - world.now.wall_usec
+		: 0;
+
+	if (strcmp(line, "none") == 0 ? v->grant_expires_usec != 0 : left != duration(s, line))
+		FAIL(s, "the grant ends in %llu us", (unsigned long long)left);
+}
+
 /* outcome approval|paste|refresh|revocation KIND: how the last one ended; `pending` while none has
  */
 static void expect_outcome(struct story *s, const struct grant_view *v, char *line)
@@ -438,6 +449,8 @@ static bool expect_view(struct story *s, const char *what, char *line)
 			v.approval && v.approval->user_code ? v.approval->user_code : "none", line);
 	else if (strcmp(what, "retry") == 0)
 		expect_retry(s, &v, line);
+	else if (strcmp(what, "ends") == 0)
+		expect_end(s, &v, line);
 	else
 		return false;
 	return true;
@@ -627,13 +640,14 @@ static void report(struct story *s, char *line)
 	expect_text(s, "the answer", have, kind);
 }
 
-/* open TEXT: the authorization URL shown has it */
+/* open TEXT: the authorization URL shown has it; open !TEXT: it has not */
 static void expect_open(struct story *s, const char *text)
 {
+	const bool absent = text[0] == '!';
 	struct grant_view v;
 
 	subject_view(&v);
-	if (!v.approval || !strstr(v.approval->verification_uri, text))
+	if (!v.approval || !strstr(v.approval->verification_uri, text + absent) != absent)
 		FAIL(s, "the address is %s", v.approval ? v.approval->verification_uri : "none");
 }
 

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "oauth/grant.h"
 #include "oauth/metadata.h"
+#include "oauth/quirks.h"
 #include "oauth/record.h"
 #include "oauth/reply.h"
 #include "oauth/request.h"
@@ -133,22 +134,58 @@ static const char full_yaml[] =
 	"    client_auth_audience: https://idp.example\n"
 	"    assertion: {subject: sync, audience: 'https://idp.example', claims: {a: b}}\n"
 	"    resource: ['https://api.example', 'urn:x']\n"
-	"    audience: api\n";
+	"    audience: api\n"
+	"  org: {provider: mine, client_id: app, host: acme, scope_aliases: {id: [api]}}\n";
+
+static const char profile_yaml[] =
+	"description: The one and only.\n"
+	"flows: [device]\n"
+	"needs: [host, tenant]\n"
+	"host_suffix: .example\n"
+	"host_example: acme.example\n"
+	"tenant: common\n"
+	"tenant_example: common\n"
+	"issuer: https://{host}/{tenant}\n"
+	"scopes: [api, forever]\n"
+	"offline_scopes: [forever]\n"
+	"scope_aliases: {api: [full]}\n"
+	"quirks: [poll_late]\n"
+	"limits: {approvals_per_user: 5}\n"
+	"hints: [{error: e, say: s}, {contains: c, status: 400, kind: denied}]\n"
+	"refuse: [{flow: paste, host: login.example, say: no}]\n"
+	"sources: [{claim: c, date: 2026-11-23, url: 'https://x.example'}]\n";
 
 static int read_and_show(void)
 {
+	const struct config_profile mine = {
+		"mine", "mine.yaml", profile_yaml, strlen(profile_yaml)};
 	struct config_faults faults = {0};
 	struct config *config = NULL;
+	struct grant_setup copy = {0};
 	struct buf shown = BUF(CONFIG_SIZE_MAX);
 	int r;
 
-	r = config_parse("grantd.yaml", full_yaml, strlen(full_yaml), &config, &faults);
+	r = config_parse_with(
+		"grantd.yaml", full_yaml, strlen(full_yaml), &mine, 1, &config, &faults);
 	CHECK((r == 0) == (config != NULL));
 	if (r == 0)
 		r = config_show(config, &shown);
+	if (r == 0)
+		r = grant_setup_copy(&config->connections[2].setup, &copy);
+	grant_setup_done(&copy);
 	config_free(config);
 	config_faults_done(&faults);
 	buf_done(&shown);
+	return r;
+}
+
+static int find_providers(void)
+{
+	struct names names = {0};
+	int r = config_providers(full_yaml, strlen(full_yaml), &names);
+
+	CHECK(r < 0 || names.n == 2);
+	names_done(&names);
 	return r;
 }
 
@@ -164,12 +201,15 @@ static int make_schema(void)
 static int read_faulty(void)
 {
 	static const char yaml[] = "agent: {proxi: x}\n"
-				   "connections: {crm: {client_id: [], scopes: 5, issuer: idp}}\n";
+				   "connections: {crm: {client_id: [], scopes: 5, issuer: idp},\n"
+				   " b: {provider: wrong}, c: {provider: none}}\n";
+	static const char profile[] = "flwos: 1\nhints: [{at: x}]\nissuer: http://{host}/\n";
+	const struct config_profile wrong = {"wrong", "wrong.yaml", profile, strlen(profile)};
 	struct config_faults faults = {0};
 	struct config *config = NULL;
 	int r;
 
-	r = config_parse("grantd.yaml", yaml, strlen(yaml), &config, &faults);
+	r = config_parse_with("grantd.yaml", yaml, strlen(yaml), &wrong, 1, &config, &faults);
 	CHECK(!config && r < 0);
 	if (r == -EINVAL && faults.n == 0)
 		TEST_FAIL("refused without a fault");
@@ -180,6 +220,7 @@ static int read_faulty(void)
 static void configuration_is_read_and_shown_whole_or_not_at_all(void)
 {
 	is_told(read_and_show);
+	is_told(find_providers);
 }
 
 static void a_schema_is_made_whole_or_not_at_all(void)
@@ -246,6 +287,11 @@ static int read_metadata(void)
 	return r;
 }
 
+/* With all that changes how a reply is read. */
+static const struct client quirky_client = {
+	.quirks = QUIRK_SCOPE_COMMAS_REPLY | QUIRK_TOKEN_UNDER_AUTHED_USER,
+};
+
 static int read_token(void)
 {
 	struct exchange_reply reply = reply_of(200, token_body);
@@ -253,12 +299,34 @@ static int read_token(void)
 	struct verdict verdict = {.kind = REPLY_OK};
 	int r;
 
-	r = reply_token(&reply, start, &token, &verdict);
+	r = reply_token(&reply, &quirky_client, start, &token, &verdict);
 	CHECK((r == 0) == (token.access_token != NULL));
 	if (r == 0)
 		r = token_copy(&token, &copy);
 	token_done(&token);
 	token_done(&copy);
+	return r;
+}
+
+static char signed_body[] = "{\"access_token\":\"at\",\"id\":\"i\",\"issued_at\":\"1\","
+			    "\"signature\":\"x\"}";
+
+/* Signed by another: refused for that, or for want of memory. */
+static int read_signed(void)
+{
+	struct exchange_reply reply = reply_of(200, signed_body);
+	struct client client = {
+		.secret = secret_new_text("hunter2"), .quirks = QUIRK_TOKEN_REPLY_SIGNATURE};
+	struct token token = {0};
+	struct verdict verdict = {.kind = REPLY_OK};
+	int r;
+
+	if (!client.secret)
+		return -ENOMEM;
+	r = reply_token(&reply, &client, start, &token, &verdict);
+	CHECK(r < 0 || verdict.kind == REPLY_BROKEN);
+	CHECK(!token.access_token);
+	secret_free(client.secret);
 	return r;
 }
 
@@ -282,7 +350,7 @@ static int read_error(void)
 	struct verdict verdict = {.kind = REPLY_OK};
 	int r;
 
-	r = reply_token(&reply, start, &token, &verdict);
+	r = reply_token(&reply, &quirky_client, start, &token, &verdict);
 	if (r == 0)
 		r = reply_revocation(&reply, start, &verdict);
 	CHECK(r < 0 || verdict.kind == REPLY_BROKEN);
@@ -297,6 +365,7 @@ static void metadata_is_read_whole_or_not_at_all(void)
 static void a_token_reply_is_read_whole_or_not_at_all(void)
 {
 	is_told(read_token);
+	is_told(read_signed);
 }
 
 static void a_device_authorization_is_read_whole_or_not_at_all(void)
@@ -315,7 +384,8 @@ static int build_requests(void)
 {
 	struct client client = {.id = mem_strdup("app"),
 		.secret = secret_new_text("s&cret"),
-		.auth = CLIENT_AUTH_BASIC};
+		.auth = CLIENT_AUTH_BASIC,
+		.quirks = QUIRK_DEVICE_SCOPES | QUIRK_SCOPE_COMMAS};
 	struct names scopes = {0};
 	struct params none = {0};
 	struct secret *verifier = NULL;
@@ -332,8 +402,8 @@ static int build_requests(void)
 			"https://idp.example/d", &client, &scopes, verifier, &none, &request);
 	exchange_request_done(&request);
 	if (r == 0)
-		r = request_device_token(
-			"https://idp.example/t", &client, verifier, verifier, &none, &request);
+		r = request_device_token("https://idp.example/t", &client, verifier, &scopes,
+			verifier, &none, &request);
 	exchange_request_done(&request);
 	if (r == 0)
 		r = request_revocation(
@@ -369,7 +439,7 @@ static int fill_record(struct record *r)
 	struct verdict v = {.kind = REPLY_OK};
 	int e;
 
-	e = reply_token(&token, start, &r->grant.token, &v);
+	e = reply_token(&token, &quirky_client, start, &r->grant.token, &v);
 	if (e == 0)
 		e = reply_device_authorization(&device, start, &r->approval.device, &v);
 	if (e < 0)
@@ -478,7 +548,7 @@ static int build_token_reply(struct buf *out)
 	struct wire_token w = {.token_type = "Bearer", .expires_at = "2026-11-23T21:30:10Z"};
 	int r;
 
-	r = reply_token(&reply, start, &token, &verdict);
+	r = reply_token(&reply, &quirky_client, start, &token, &verdict);
 	if (r < 0)
 		return r;
 	w.access_token = secret_expose(token.access_token);
@@ -817,7 +887,8 @@ static void play_story(int (*run)(void))
 		"    audience: a, resource: ['https://api.example']}\n"
 		"  again: {issuer: 'https://idp.example', client_id: app, scopes: [api],\n"
 		"    refresh: {margin: 1m}, token_parameters: {audience: x}, audience: a,\n"
-		"    resource: ['https://api.example']}\n";
+		"    resource: ['https://api.example'],\n"
+		"    hints: [{error: e, say: s}], scope_aliases: {api: [full]}}\n";
 	struct config_faults faults = {0};
 
 	(void)record_seal();

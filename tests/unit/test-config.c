@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
+#include "oauth/quirks.h"
 #include "test.h"
 
 /* The start of a file whose only connection is c, written with an indent of 2 from line 3 on. */
@@ -98,7 +99,9 @@ static const char everything[] =
 	"connections:\n"
 	"  first:\n"
 	"    provider: generic\n"
-	"    issuer: https://i.example/tenant\n"
+	"    host: i.example\n"
+	"    tenant: tenant\n"
+	"    issuer: https://{host}/{tenant}\n"
 	"    endpoints:\n"
 	"      device_authorization: https://i.example/device\n"
 	"      authorization: https://i.example/authorize?org=1\n"
@@ -118,6 +121,13 @@ static const char everything[] =
 	"    refresh: {margin: 10m, keepalive: 0s, assume_lifetime: 2h}\n"
 	"    request_parameters: {prompt: consent, max_age: 0}\n"
 	"    token_parameters: {audience: 'it''s: #1'}\n"
+	"    scope_aliases: {api: [full, all], id: [we'b]}\n"
+	"    offline_scopes: [offline_things]\n"
+	"    quirks: [poll_late, scope_commas]\n"
+	"    limits: {approvals_per_user: 5, idle_lifetime: 30d, absolute_lifetime: 90d}\n"
+	"    hints:\n"
+	"      - {error: e, contains: c, status: 400, at: token, kind: revoked, say: s}\n"
+	"      - {contains: 'x: y', at: poll, kind: pending}\n"
 	"    ca_file: /etc/first.pem\n"
 	"  2nd:\n"
 	"    issuer: https://j.example\n"
@@ -140,9 +150,9 @@ static void check_first(const struct config_connection *c)
 	CHECK(c->client_auth_given && c->required_scopes_given && !c->required);
 	CHECK_INT(c->client_secret.kind, SOURCE_FILE);
 	CHECK_TEXT(c->client_secret.name, "/etc/grantd/first");
-	CHECK_INT(c->client_secret.line, 21);
+	CHECK_INT(c->client_secret.line, 23);
 	CHECK_INT(c->client_secret.column, 20);
-	CHECK_INT(c->allow.line, 26);
+	CHECK_INT(c->allow.line, 28);
 	CHECK_INT(c->allow.column, 12);
 	CHECK_INT(c->setup.margin_usec, 600 * USEC_PER_S);
 	CHECK_INT(c->setup.keepalive_usec, 0);
@@ -167,6 +177,35 @@ static void check_lists_of_first(const struct config_connection *c)
 	CHECK_TEXT(params_get(&c->setup.token_parameters, "audience"), "it's: #1");
 }
 
+static void check_provider_of_first(const struct config_connection *c)
+{
+	const struct aliases *aliases = &c->setup.scope_aliases;
+	const struct hint *hints = c->setup.hints.items;
+
+	CHECK_TEXT(c->provider, "generic");
+	CHECK_TEXT(c->host, "i.example");
+	CHECK_TEXT(c->tenant, "tenant");
+	REQUIRE(aliases->n == 2 && aliases->items[0].others.n == 2);
+	CHECK_TEXT(aliases->items[0].name, "api");
+	CHECK_TEXT(aliases->items[0].others.items[1], "all");
+	CHECK_TEXT(aliases->items[1].others.items[0], "we'b");
+	CHECK(c->offline_scopes.n == 1 && names_have(&c->offline_scopes, "offline_things"));
+	CHECK_INT(c->setup.client.quirks, QUIRK_POLL_LATE | QUIRK_SCOPE_COMMAS);
+	CHECK_INT(c->approvals_per_user, 5);
+	CHECK_INT(c->setup.idle_lifetime_usec, 30 * USEC_PER_DAY);
+	CHECK_INT(c->setup.absolute_lifetime_usec, 90 * USEC_PER_DAY);
+	REQUIRE(c->setup.hints.n == 2);
+	CHECK_TEXT(hints[0].error, "e");
+	CHECK_TEXT(hints[0].contains, "c");
+	CHECK_INT(hints[0].status, 400);
+	CHECK_INT(hints[0].at, HINT_TOKEN);
+	CHECK_INT(hints[0].kind, HINT_REVOKED);
+	CHECK_TEXT(hints[0].say, "s");
+	CHECK(!hints[1].error && !hints[1].say && hints[1].status == 0);
+	CHECK_TEXT(hints[1].contains, "x: y");
+	CHECK_INT(hints[1].kind, HINT_PENDING);
+}
+
 static void every_key_goes_to_its_place(void)
 {
 	_cleanup_(config_freep) struct config *config = read_good(everything);
@@ -186,8 +225,9 @@ static void every_key_goes_to_its_place(void)
 	CHECK_TEXT(config->proxy, "http://proxy.example:3128");
 	check_first(&config->connections[0]);
 	check_lists_of_first(&config->connections[0]);
+	check_provider_of_first(&config->connections[0]);
 	CHECK_TEXT(config->connections[1].setup.name, "2nd");
-	CHECK_INT(config->connections[1].line, 31);
+	CHECK_INT(config->connections[1].line, 40);
 }
 
 static void file_without_content_is_an_empty_configuration(void)
@@ -372,9 +412,6 @@ static void wrong_word_is_refused_with_the_one_meant(void)
 		{MINIMAL "  flow: client_credential\n",
 			"f:5:9: connections.c.flow: \"client_credential\" is not " KNOWN_FLOWS
 			"; did you mean client_credentials?\n"},
-		{MINIMAL "  provider: salesforce\n",
-			"f:5:13: connections.c.provider: \"salesforce\" is not known, must be "
-			"generic\n"},
 		{MINIMAL "  client_secret: x\n  client_auth: client_secret_pots\n",
 			"f:6:16: connections.c.client_auth: \"client_secret_pots\" is not known, "
 			"must be one of none, client_secret_basic, client_secret_basic_raw, "
@@ -1103,7 +1140,7 @@ static void shown_configuration_tells_all_but_the_secret(void)
 		"  ready_when: usable\n"
 		"connections:\n"
 		"  c:\n"
-		"    provider: generic\n"
+		"    provider: 'generic'\n"
 		"    issuer: 'https://i.example'\n"
 		"    flow: device\n"
 		"    client_id: 'me'\n"
@@ -1117,7 +1154,11 @@ static void shown_configuration_tells_all_but_the_secret(void)
 		"    refresh:\n"
 		"      margin: 5m\n"
 		"      keepalive: 20d\n"
-		"      assume_lifetime: 1h\n");
+		"      assume_lifetime: 1h\n"
+		"    limits:\n"
+		"      approvals_per_user: 0\n"
+		"      idle_lifetime: 0s\n"
+		"      absolute_lifetime: 0s\n");
 	CHECK_INT(config_show(config, &small), -EMSGSIZE);
 	buf_done(&b);
 	buf_done(&small);
@@ -1191,7 +1232,9 @@ static void man_page_names_every_key(void)
 	char *next;
 
 	REQUIRE(read_file("man/grantd.yaml.5", &page));
-	REQUIRE(config_keys(&keys) == 0);
+	REQUIRE(config_keys(&keys) == 0 && config_profile_keys(&keys) == 0);
+	for (unsigned i = 0; i < QUIRKS_N; i++)
+		REQUIRE(buf_printf(&keys, "%s\t\n", quirks_table[i].name) == 0);
 	for (char *line = keys.data; *line; line = next) {
 		struct buf heading = BUF(1000);
 

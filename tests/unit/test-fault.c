@@ -131,11 +131,10 @@ static void long_details_are_cut_at_a_character(void)
 static void long_hostile_details_keep_no_half_character(void)
 {
 	struct fault f = {0};
-	char text[20 * FAULT_DETAIL_MAX + 1];
+	char text[20 * FAULT_DETAIL_MAX + 1] = "";
 
-	for (size_t i = 0; i < sizeof(text) - 1; i += 3)
+	for (size_t i = 0; i + 3 < sizeof(text); i += 3)
 		memcpy(text + i, "\xe2\x80\xae", 3);
-	text[sizeof(text) - 1] = '\0';
 	fault_set(&f, FAULT_PROTOCOL, "%s", text);
 	CHECK_INT(strlen(f.detail), FAULT_DETAIL_MAX - 1);
 	CHECK_INT(strspn(f.detail, "?"), FAULT_DETAIL_MAX - 1);

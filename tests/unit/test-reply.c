@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "oauth/quirks.h"
 #include "oauth/reply.h"
 #include "test.h"
 
@@ -29,18 +30,26 @@ static void set(char *field, size_t size, const char *text)
 }
 #define SET(field, text) set(field, sizeof(field), text)
 
-/* Classify a token reply that must be one. */
-static struct token token_of(const char *body)
+/* A client of a provider without quirks. */
+static const struct client plain_client = {.auth = CLIENT_AUTH_NONE};
+
+/* Classify a token reply to @client that must be one. */
+static struct token token_for(const struct client *client, const char *body)
 {
 	struct exchange_reply reply = reply_of(200, body);
 	struct verdict v = {.kind = REPLY_BROKEN};
 	struct token t = {0};
 
-	CHECK_INT(reply_token(&reply, now, &t, &v), 0);
+	CHECK_INT(reply_token(&reply, client, now, &t, &v), 0);
 	if (v.kind != REPLY_OK)
 		TEST_FAIL("refused: %s: %s", body, v.fault.detail);
 	CHECK_INT(v.fault.kind, FAULT_NONE);
 	return t;
+}
+
+static struct token token_of(const char *body)
+{
+	return token_for(&plain_client, body);
 }
 
 /* Classify a token reply that must not be one. */
@@ -49,7 +58,7 @@ static struct verdict verdict_of(const struct exchange_reply *reply)
 	struct verdict v = {.kind = REPLY_OK};
 	struct token t = {0};
 
-	CHECK_INT(reply_token(reply, now, &t, &v), 0);
+	CHECK_INT(reply_token(reply, &plain_client, now, &t, &v), 0);
 	CHECK(v.kind != REPLY_OK);
 	CHECK(!t.access_token && !t.token_type && !t.extra);
 	CHECK(v.fault.kind != FAULT_NONE && v.fault.detail[0]);
@@ -277,7 +286,7 @@ static void test_content_type(void)
 	struct token t = {0};
 
 	SET(reply.content_type, "text/html");
-	CHECK_INT(reply_token(&reply, now, &t, &v), 0);
+	CHECK_INT(reply_token(&reply, &plain_client, now, &t, &v), 0);
 	CHECK_INT(v.kind, REPLY_OK);
 	CHECK_TEXT(secret_expose(t.access_token), "at");
 	token_done(&t);
@@ -633,7 +642,7 @@ static void test_retry_after_anywhere(void)
 	v = verdict_of(&word);
 	CHECK_INT(v.kind, REPLY_SLOW_DOWN);
 	CHECK_INT(v.retry_after_usec, 7 * USEC_PER_S);
-	CHECK_INT(reply_token(&ok, now, &t, &v), 0);
+	CHECK_INT(reply_token(&ok, &plain_client, now, &t, &v), 0);
 	CHECK_INT(v.kind, REPLY_OK);
 	CHECK_INT(v.retry_after_usec, 0);
 	token_done(&t);
@@ -856,7 +865,7 @@ static void test_token_memory(void)
 		REQUIRE(n < 1000);
 		allocations_left = n;
 		mem_set_failure(fail_later);
-		r = reply_token(&reply, now, &t, &v);
+		r = reply_token(&reply, &plain_client, now, &t, &v);
 		mem_set_failure(NULL);
 		CHECK((r == 0) == (t.access_token != NULL));
 		CHECK_INT(v.kind, r == 0 ? REPLY_OK : REPLY_EXPIRED);
@@ -888,6 +897,153 @@ static void test_device_memory(void)
 	CHECK(d.user_code && d.verification_uri && d.verification_uri_complete);
 	CHECK_INT(d.interval_usec, 7 * USEC_PER_S);
 	device_authorization_done(&d);
+}
+
+/* --- quirks --- */
+
+static void scopes_are_parted_by_commas_where_the_provider_does(void)
+{
+	const struct client commas = {.quirks = QUIRK_SCOPE_COMMAS_REPLY};
+	struct token t;
+
+	t = token_for(&commas, "{\"access_token\":\"at\",\"scope\":\"repo,gist,, user:email\"}");
+	REQUIRE(t.scopes.n == 3);
+	CHECK_TEXT(t.scopes.items[0], "repo");
+	CHECK_TEXT(t.scopes.items[2], "user:email");
+	token_done(&t);
+	t = token_for(&commas, "{\"access_token\":\"at\",\"scope\":[\"a,b\",\"c\"]}");
+	CHECK_INT(t.scopes.n, 3);
+	token_done(&t);
+	t = token_of("{\"access_token\":\"at\",\"scope\":\"repo,gist\"}");
+	REQUIRE(t.scopes.n == 1);
+	CHECK_TEXT(t.scopes.items[0], "repo,gist");
+	token_done(&t);
+}
+
+#define BESIDE "{\"access_token\":\"bot\",\"scope\":\"b\",\"team\":\"T\",\"authed_user\":"
+
+static void token_of_the_person_is_taken_where_two_are_given(void)
+{
+	const struct client slack = {.quirks = QUIRK_TOKEN_UNDER_AUTHED_USER};
+	struct token t;
+
+	t = token_for(&slack,
+		BESIDE "{\"access_token\":\"at\",\"refresh_token\":\"rt\",\"token_type\":\"user\","
+		       "\"scope\":\"u v\",\"expires_in\":60}}");
+	CHECK_TEXT(secret_expose(t.access_token), "at");
+	CHECK_TEXT(secret_expose(t.refresh_token), "rt");
+	CHECK_TEXT(t.token_type, "user");
+	CHECK_INT(t.scopes.n, 2);
+	CHECK_INT(t.lifetime_usec, 60 * USEC_PER_S);
+	CHECK_TEXT(json_get_text(t.extra, "team"), "T");
+	CHECK(!json_get(t.extra, "authed_user") && !json_get(t.extra, "access_token"));
+	token_done(&t);
+	t = token_for(&slack, BESIDE "{\"id\":\"U1\"}}");
+	CHECK_TEXT(secret_expose(t.access_token), "bot");
+	token_done(&t);
+	t = token_of(BESIDE "{\"access_token\":\"at\"}}");
+	CHECK_TEXT(secret_expose(t.access_token), "bot");
+	token_done(&t);
+}
+
+/* By openssl: printf %s%s "$id" "$issued_at" | openssl dgst -sha256 -hmac hunter2 -binary | base64
+ */
+#define SIGNED \
+	"{\"access_token\":\"at\",\"id\":\"https://idp.example/id/1/2\"," \
+	"\"issued_at\":\"1795469415000\",\"signature\":"
+#define SIGNATURE "PocPphAicjTY/xOthqwJUt2nsz6bbP67oXlbGg4ZUas="
+
+static enum reply_kind signed_reply(const struct client *client, const char *body)
+{
+	struct exchange_reply reply = reply_of(200, body);
+	struct verdict v = {.kind = REPLY_BROKEN};
+	struct token t = {0};
+
+	CHECK_INT(reply_token(&reply, client, now, &t, &v), 0);
+	CHECK_INT(t.access_token != NULL, v.kind == REPLY_OK);
+	if (v.kind != REPLY_OK)
+		CHECK(strstr(v.fault.detail, "signed with another secret") != NULL);
+	token_done(&t);
+	return v.kind;
+}
+
+static void signature_of_a_reply_is_checked(void)
+{
+	struct client client = {
+		.secret = secret_new_text("hunter2"), .quirks = QUIRK_TOKEN_REPLY_SIGNATURE};
+	static const char *const good[] = {
+		SIGNED "\"" SIGNATURE "\"}", "{\"access_token\":\"at\"}"};
+	static const char *const wrong[] = {SIGNED "\"\"}", SIGNED "\"x" SIGNATURE "\"}",
+		"{\"access_token\":\"at\",\"signature\":\"" SIGNATURE "\"}",
+		"{\"access_token\":\"at\",\"id\":\"https://idp.example/id/1/2\","
+		"\"issued_at\":1795469415000,\"signature\":\"" SIGNATURE "\"}"};
+
+	for (size_t i = 0; i < ELEMENTS(good); i++)
+		CHECK_INT(signed_reply(&client, good[i]), REPLY_OK);
+	for (size_t i = 0; i < ELEMENTS(wrong); i++) {
+		CHECK_INT(signed_reply(&client, wrong[i]), REPLY_BROKEN);
+		CHECK_INT(signed_reply(&plain_client, wrong[i]), REPLY_OK);
+	}
+	client.secret = secret_free(client.secret); /* nothing to check with */
+	CHECK_INT(signed_reply(&client, wrong[0]), REPLY_OK);
+}
+
+static void life_of_a_refresh_token_is_read_where_it_is_told(void)
+{
+	static const struct {
+		const char *members;
+		uint64_t want_s;
+	} cases[] = {
+		{"", 0},
+		{",\"refresh_token_expires_in\":15897600", 15897600},
+		{",\"refresh_expires_in\":1800", 1800},
+		{",\"refresh_expires_in\":0", 0},
+		{",\"x_refresh_token_expires_in\":\"8726400\"", 8726400},
+		{",\"refresh_token_expires_in\":null,\"refresh_expires_in\":5", 5},
+		{",\"refresh_expires_in\":-5", 0},
+		{",\"refresh_expires_in\":1e300", TOKEN_LIFETIME_MAX / USEC_PER_S},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		char body[200];
+		struct token t;
+
+		(void)snprintf(body, sizeof(body), "{\"access_token\":\"at\"%s}", cases[i].members);
+		t = token_of(body);
+		CHECK_INT(t.refresh_lifetime_usec, cases[i].want_s * USEC_PER_S);
+		token_done(&t);
+	}
+}
+
+/* --- words for hints --- */
+
+static void check_words(int status, const char *body, const char *error, const char *said)
+{
+	struct exchange_reply reply = reply_of(status, body);
+	struct verdict v = verdict_of(&reply);
+
+	CHECK_INT(v.status, status);
+	CHECK_TEXT(v.error, error);
+	CHECK_TEXT(v.said, said);
+}
+
+static void words_of_an_error_are_kept_for_hints(void)
+{
+	struct exchange_reply gone = {.outcome = EXCHANGE_LOST};
+	struct verdict v;
+
+	check_words(400, "{\"error\":\"e\",\"error_description\":\"d\"}", "e", "d");
+	check_words(404, "{\"status\":404,\"message\":\"m\"}", "", "m");
+	check_words(200, "{\"ok\":false,\"message\":\"m\"}", "", "m");
+	check_words(403, "Bad_OAuth_Token", "", "Bad_OAuth_Token");
+	check_words(503, "<title>Down</title> for now", "", "Down for now");
+	check_words(418, "", "", "");
+	check_words(400,
+		"{\"error\":\"e\",\"error_description\":\"no 0123456789abcdef0123456789\"}", "e",
+		"no …");
+	check_words(400, "{\"error\":\"e\",\"message\":\"d\",\"refresh_token\":\"rt\"}", "", "");
+	v = verdict_of(&gone);
+	CHECK(v.status == 0 && !v.error[0] && !v.said[0]);
 }
 
 static const struct test tests[] = {
@@ -926,6 +1082,14 @@ static const struct test tests[] = {
 	{"a token is revoked when the provider says so or does not know it", test_revocation},
 	{"short memory anywhere in a token reply leaves nothing behind", test_token_memory},
 	{"short memory anywhere in a device reply leaves nothing behind", test_device_memory},
+	{"scopes are parted by commas where the provider does so",
+		scopes_are_parted_by_commas_where_the_provider_does},
+	{"the token of the person is taken where two are given",
+		token_of_the_person_is_taken_where_two_are_given},
+	{"the signature of a reply is checked", signature_of_a_reply_is_checked},
+	{"the life of a refresh token is read where it is told",
+		life_of_a_refresh_token_is_read_where_it_is_told},
+	{"the words of an error are kept for hints", words_of_an_error_are_kept_for_hints},
 };
 
 TEST_MAIN(tests)

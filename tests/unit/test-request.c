@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "oauth/quirks.h"
 #include "oauth/request.h"
 #include "test.h"
 
@@ -37,11 +38,14 @@ static void check_request(
 static void check_refresh(struct client client, const char *authorization, const char *body)
 {
 	struct secret *token = secret_new_text("rt");
+	struct names scopes = {0};
 	struct params none = {0};
 	struct exchange_request r = {0};
 
-	CHECK_INT(request_refresh(URL, &client, token, &none, &r), 0);
+	REQUIRE(names_split("api id", &scopes) == 0);
+	CHECK_INT(request_refresh(URL, &client, token, &scopes, &none, &r), 0);
 	check_request(&r, true, authorization, body);
+	names_done(&scopes);
 	secret_free(token);
 	client_done(&client);
 }
@@ -158,11 +162,12 @@ static void test_device_token(void)
 {
 	struct client client = client_of(CLIENT_AUTH_NONE, "app", NULL);
 	struct secret *verifier = secret_new_text(PKCE_VERIFIER), *code = secret_new_text("4/0=x");
+	struct names scopes = {0};
 	struct params parameters = {0};
 	struct exchange_request r = {0};
 
 	REQUIRE(params_add(&parameters, "resource", "https://h") == 0);
-	CHECK_INT(request_device_token(URL, &client, code, verifier, &parameters, &r), 0);
+	CHECK_INT(request_device_token(URL, &client, code, &scopes, verifier, &parameters, &r), 0);
 	check_request(&r, true, NULL,
 		"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code"
 		"&device_code=4%2F0%3Dx&code_verifier=" PKCE_VERIFIER
@@ -173,15 +178,89 @@ static void test_device_token(void)
 	secret_free(code);
 }
 
+/* The quirks of a refresh: what it says of the scopes and of the client. */
+static void test_refresh_quirks(void)
+{
+	struct client client = client_of(CLIENT_AUTH_BASIC, "app", "pw");
+
+	client.quirks = QUIRK_REFRESH_WITH_SCOPE;
+	check_refresh(
+		client, "Basic YXBwOnB3", "grant_type=refresh_token&refresh_token=rt&scope=api+id");
+	client = client_of(CLIENT_AUTH_BASIC, "app", "pw");
+	client.quirks = QUIRK_REFRESH_WITH_SCOPE | QUIRK_SCOPE_COMMAS | QUIRK_CLIENT_ID_IN_BODY;
+	check_refresh(client, "Basic YXBwOnB3",
+		"grant_type=refresh_token&refresh_token=rt&scope=api%2Cid&client_id=app");
+	client = client_of(CLIENT_AUTH_POST, "app", "pw");
+	client.quirks = QUIRK_SCOPE_COMMAS | QUIRK_CLIENT_ID_IN_BODY;
+	check_refresh(client, NULL,
+		"grant_type=refresh_token&refresh_token=rt&client_id=app&client_secret=pw");
+}
+
+static void check_device(struct client client, const char *asked, const char *polled)
+{
+	struct secret *verifier = secret_new_text(PKCE_VERIFIER), *code = secret_new_text("dc");
+	struct names scopes = {0};
+	struct params none = {0};
+	struct exchange_request r = {0};
+
+	REQUIRE(names_split("api id", &scopes) == 0);
+	CHECK_INT(request_device_authorization(URL, &client, &scopes, verifier, &none, &r), 0);
+	check_request(&r, false, "Basic YXBwOnB3", asked);
+	CHECK_INT(request_device_token(URL, &client, code, &scopes, verifier, &none, &r), 0);
+	check_request(&r, true, "Basic YXBwOnB3", polled);
+	names_done(&scopes);
+	client_done(&client);
+	secret_free(verifier);
+	secret_free(code);
+}
+
+#define CHALLENGE "&code_challenge=" PKCE_CHALLENGE "&code_challenge_method=S256"
+#define STANDARD  "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code"
+
+static void test_device_quirks(void)
+{
+	static const struct {
+		uint32_t quirks;
+		const char *asked, *polled;
+	} cases[] = {
+		{QUIRK_DEVICE_RESPONSE_TYPE,
+			"response_type=device_code&client_id=app&scope=api+id" CHALLENGE,
+			"grant_type=device&code=dc&code_verifier=" PKCE_VERIFIER},
+		{QUIRK_DEVICE_LEGACY_GRANT, "client_id=app&scope=api+id" CHALLENGE,
+			"grant_type=http%3A%2F%2Foauth.net%2Fgrant_type%2Fdevice%2F1.0&code=dc"
+			"&code_verifier=" PKCE_VERIFIER},
+		{QUIRK_DEVICE_CODE_AS_CODE | QUIRK_SCOPE_COMMAS,
+			"client_id=app&scope=api%2Cid" CHALLENGE,
+			STANDARD "&device_code=dc&code=dc&code_verifier=" PKCE_VERIFIER},
+		{QUIRK_DEVICE_CLIENT_ID_ONCE, "scope=api+id" CHALLENGE,
+			STANDARD "&device_code=dc&code_verifier=" PKCE_VERIFIER},
+		{QUIRK_NO_PKCE_DEVICE | QUIRK_CLIENT_ID_IN_BODY, "client_id=app&scope=api+id",
+			STANDARD "&device_code=dc&client_id=app"},
+		{QUIRK_DEVICE_SCOPES, "client_id=app&scopes=api+id" CHALLENGE,
+			STANDARD "&device_code=dc&scopes=api+id&code_verifier=" PKCE_VERIFIER},
+		{QUIRK_DEVICE_RESPONSE_TYPE | QUIRK_NO_PKCE_DEVICE | QUIRK_CLIENT_ID_IN_BODY,
+			"response_type=device_code&client_id=app&scope=api+id",
+			"grant_type=device&code=dc&client_id=app"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct client client = client_of(CLIENT_AUTH_BASIC, "app", "pw");
+
+		client.quirks = cases[i].quirks;
+		check_device(client, cases[i].asked, cases[i].polled);
+	}
+}
+
 static void test_refresh_parameters(void)
 {
 	struct client client = client_of(CLIENT_AUTH_BASIC, "app", "pw");
 	struct secret *token = secret_new_text("a+b/c=");
+	struct names scopes = {0};
 	struct params parameters = {0};
 	struct exchange_request r = {0};
 
 	REQUIRE(params_add(&parameters, "audience", "x") == 0);
-	CHECK_INT(request_refresh(URL, &client, token, &parameters, &r), 0);
+	CHECK_INT(request_refresh(URL, &client, token, &scopes, &parameters, &r), 0);
 	check_request(&r, true, "Basic YXBwOnB3",
 		"grant_type=refresh_token&refresh_token=a%2Bb%2Fc%3D&audience=x");
 	params_done(&parameters);
@@ -305,6 +384,8 @@ static const struct test tests[] = {
 		test_device_authorization_post},
 	{"a poll sends device code and verifier, once", test_device_token},
 	{"a refresh sends the added parameters and no scope, once", test_refresh_parameters},
+	{"the quirks of a refresh change its scope and client_id", test_refresh_quirks},
+	{"the quirks of the device flow change its words", test_device_quirks},
 	{"client credentials send the scopes and the added parameters, and may be sent again",
 		test_client_credentials},
 	{"a revocation sends token and hint", test_revocation},

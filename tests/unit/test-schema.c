@@ -4,6 +4,7 @@
 
 #include <locale.h>
 #include <regex.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "config/config.h"
@@ -32,19 +33,28 @@ static void check_help(const struct schema_key *key)
 static void every_key_has_help(void)
 {
 	for_each_key(&schema_root, check_help);
+	for_each_key(&schema_profile, check_help);
 }
 
 static void check_parts(const struct schema_key *key)
 {
 	bool form = key->type == SCHEMA_TEXT || key->type == SCHEMA_NAMES ||
-		key->type == SCHEMA_PARAMS || key->type == SCHEMA_MAP;
+		key->type == SCHEMA_PARAMS || key->type == SCHEMA_MAP ||
+		key->type == SCHEMA_ALIASES;
 	bool keys = key->type == SCHEMA_SECTION || key->type == SCHEMA_MAP ||
-		key->type == SCHEMA_SOURCE;
+		key->type == SCHEMA_SOURCE || key->type == SCHEMA_ITEMS;
+	bool words = key->type == SCHEMA_WORD || key->type == SCHEMA_FLAGS;
 
 	if ((key->form != NULL) != form || (key->n_keys > 0) != keys ||
-		(key->words != NULL) != (key->type == SCHEMA_WORD) ||
-		(key->max_usec > 0) != (key->type == SCHEMA_DURATION))
+		(key->words != NULL) != words ||
+		(key->max_usec > 0) != (key->type == SCHEMA_DURATION) ||
+		(key->max > 0) != (key->type == SCHEMA_NUMBER) ||
+		(key->size > 0) != (key->type == SCHEMA_ITEMS))
 		TEST_FAIL("%s lacks a part of its type or has one of another", key->name);
+	if (key->type == SCHEMA_FLAGS && key->words->n > 32)
+		TEST_FAIL("%s has more words than bits", key->name);
+	if (key->template && key->type != SCHEMA_TEXT)
+		TEST_FAIL("%s is no text to fill in", key->name);
 	if (key->n_keys > SCHEMA_KEYS_MAX)
 		TEST_FAIL("%s has too many keys", key->name);
 	if (key->fallback && (key->given > 0 || key->required))
@@ -58,6 +68,7 @@ static void check_parts(const struct schema_key *key)
 static void every_key_has_what_its_type_needs(void)
 {
 	for_each_key(&schema_root, check_parts);
+	for_each_key(&schema_profile, check_parts);
 }
 
 static void list_of_keys_is_complete(void)
@@ -65,8 +76,8 @@ static void list_of_keys_is_complete(void)
 	static const char *const want[] = {"agent", "agent.ready_when", "agent.operators",
 		"agent.operators.users", "agent.operators.groups", "agent.store_key",
 		"agent.store_key.credential", "agent.store_key.file", "agent.ca_file",
-		"agent.proxy", "connections", "connections.NAME.provider",
-		"connections.NAME.issuer", "connections.NAME.endpoints",
+		"agent.proxy", "connections", "connections.NAME.provider", "connections.NAME.host",
+		"connections.NAME.tenant", "connections.NAME.issuer", "connections.NAME.endpoints",
 		"connections.NAME.endpoints.device_authorization",
 		"connections.NAME.endpoints.authorization", "connections.NAME.endpoints.token",
 		"connections.NAME.endpoints.revocation", "connections.NAME.endpoints.introspection",
@@ -82,13 +93,21 @@ static void list_of_keys_is_complete(void)
 		"connections.NAME.client_key_algorithm", "connections.NAME.assertion",
 		"connections.NAME.assertion.subject", "connections.NAME.assertion.audience",
 		"connections.NAME.assertion.claims", "connections.NAME.scopes",
-		"connections.NAME.required_scopes", "connections.NAME.resource",
+		"connections.NAME.required_scopes", "connections.NAME.scope_aliases",
+		"connections.NAME.offline_scopes", "connections.NAME.resource",
 		"connections.NAME.audience", "connections.NAME.required", "connections.NAME.allow",
 		"connections.NAME.allow.users", "connections.NAME.allow.groups",
 		"connections.NAME.allow.units", "connections.NAME.refresh",
 		"connections.NAME.refresh.margin", "connections.NAME.refresh.keepalive",
 		"connections.NAME.refresh.assume_lifetime", "connections.NAME.request_parameters",
-		"connections.NAME.token_parameters", "connections.NAME.ca_file"};
+		"connections.NAME.token_parameters", "connections.NAME.quirks",
+		"connections.NAME.limits", "connections.NAME.limits.approvals_per_user",
+		"connections.NAME.limits.idle_lifetime",
+		"connections.NAME.limits.absolute_lifetime", "connections.NAME.hints",
+		"connections.NAME.hints.error", "connections.NAME.hints.contains",
+		"connections.NAME.hints.status", "connections.NAME.hints.at",
+		"connections.NAME.hints.kind", "connections.NAME.hints.say",
+		"connections.NAME.ca_file"};
 	struct buf b = BUF(100000);
 	char *next;
 	size_t n = 0;
@@ -173,6 +192,29 @@ static void check_map_names(const struct schema_form *form, const struct json *s
 	CHECK_INT(json_count(json_get(json_get(names, "not"), "enum")), reserved);
 }
 
+static void check_flags(const struct schema_key *key, const struct json *s)
+{
+	check_words(key, json_get(json_at(json_get(s, "anyOf"), 0), "items"));
+	check_words(key, json_at(json_get(s, "anyOf"), 1));
+}
+
+static void check_number(const struct schema_key *key, const struct json *s)
+{
+	uint64_t min = 1, max = 0;
+
+	CHECK_TEXT(json_get_text(s, "type"), "integer");
+	CHECK(json_u64(json_get(s, "minimum"), &min) && min == key->min);
+	CHECK(json_u64(json_get(s, "maximum"), &max) && max == key->max);
+}
+
+static void check_aliases(const struct schema_key *key, const struct json *s)
+{
+	const struct schema_key list = {.type = SCHEMA_NAMES, .form = key->form, .blanks = true};
+
+	check_map_names(key->form, s);
+	check_names(&list, json_get(s, "additionalProperties"));
+}
+
 static void check_type(const struct schema_key *key, const struct json *s)
 {
 	switch (key->type) {
@@ -187,6 +229,19 @@ static void check_type(const struct schema_key *key, const struct json *s)
 		return;
 	case SCHEMA_DURATION:
 		CHECK_TEXT(json_get_text(s, "type"), "string");
+		return;
+	case SCHEMA_NUMBER:
+		check_number(key, s);
+		return;
+	case SCHEMA_FLAGS:
+		check_flags(key, s);
+		return;
+	case SCHEMA_ALIASES:
+		check_aliases(key, s);
+		return;
+	case SCHEMA_ITEMS:
+		CHECK_TEXT(json_get_text(s, "type"), "array");
+		check_section(key, json_get(s, "items"));
 		return;
 	case SCHEMA_NAMES:
 		check_names(key, s);
@@ -212,11 +267,15 @@ static void check_type(const struct schema_key *key, const struct json *s)
 static void check_described(const struct schema_key *key, const struct json *s)
 {
 	bool yes = false;
+	uint64_t number = 0;
 
 	REQUIRE(s != NULL);
 	CHECK_TEXT(json_get_text(s, "description"), key->help);
 	CHECK_INT(json_get(s, "default") != NULL, key->fallback != NULL);
-	if (key->fallback && key->type != SCHEMA_BOOL)
+	if (key->fallback && key->type == SCHEMA_NUMBER)
+		CHECK(json_u64(json_get(s, "default"), &number) &&
+			number == strtoull(key->fallback, NULL, 10));
+	else if (key->fallback && key->type != SCHEMA_BOOL)
 		CHECK_TEXT(json_get_text(s, "default"), key->fallback);
 	else if (key->fallback)
 		CHECK(json_bool(json_get(s, "default"), &yes) &&
@@ -234,6 +293,28 @@ static void json_schema_agrees_with_the_table(void)
 	check_described(&schema_root, s);
 }
 
+static void json_schema_of_a_profile_has_its_keys_and_those_of_a_connection(void)
+{
+	_cleanup_(json_freep) struct json *s = config_schema();
+	const struct json *profile = json_get(json_get(s, "$defs"), "profile");
+	const struct json *properties = json_get(profile, "properties");
+	size_t n = schema_profile.n_keys;
+
+	for (size_t i = 0; i < schema_profile.n_keys; i++)
+		check_described(
+			&schema_profile.keys[i], json_get(properties, schema_profile.keys[i].name));
+	for (size_t i = 0; i < schema_connection.n_keys; i++)
+		if (schema_in_profile(&schema_connection.keys[i])) {
+			check_described(&schema_connection.keys[i],
+				json_get(properties, schema_connection.keys[i].name));
+			n++;
+		}
+	CHECK_INT(json_count(properties), n);
+	CHECK_INT(json_count(json_get(profile, "required")), 0);
+	CHECK(!json_get(properties, "provider") && !json_get(properties, "client_secret") &&
+		!json_get(properties, "allow") && !json_get(properties, "required"));
+}
+
 /* --- forms --- */
 
 static const char *const samples[] = {"a", "1", "-", "-a", "a-b", "A", "Z9", "a_b", ".", "..",
@@ -243,7 +324,9 @@ static const char *const samples[] = {"a", "1", "-", "-a", "a-b", "A", "Z9", "a_
 	"https://u@a/", "https://", "http://a", "http://a:1", "http://a:1/", "socks5h://[::1]:1",
 	"socks5://a", "http://a/b", "http://u:p@a", "a.service", ".service", "a@b.scope",
 	"a.target", "a.mount", "a b.service", "a\\x2d.swap", "a.socket", "xa.services", "client_id",
-	"scope", "audience"};
+	"scope", "audience", "acme", "acme:8443", "https://acme.my.example/x/y", "acme?x", "u@acme",
+	"[::1]:1", ".example.com", "2026-11-23", "2026-11-2", "2026-13-01",
+	"https://a.example/b?c#d"};
 
 static void check_form(const struct schema_key *key)
 {
@@ -265,6 +348,7 @@ static void patterns_let_in_what_the_forms_let_in(void)
 {
 	REQUIRE(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
 	for_each_key(&schema_root, check_form);
+	for_each_key(&schema_profile, check_form);
 }
 
 /* Where the form is one of characters only, the pattern says all of it. */
@@ -272,7 +356,7 @@ static void check_exact(const struct schema_key *key)
 {
 	regex_t pattern;
 
-	if (key->type != SCHEMA_NAMES && key->type != SCHEMA_MAP)
+	if (key->type != SCHEMA_NAMES && key->type != SCHEMA_MAP && key->type != SCHEMA_ALIASES)
 		return;
 	REQUIRE(regcomp(&pattern, key->form->pattern, REG_EXTENDED | REG_NOSUB) == 0);
 	for (size_t i = 0; i < ELEMENTS(samples); i++)
@@ -310,6 +394,8 @@ static const struct test tests[] = {
 	{"every key has what its type needs", every_key_has_what_its_type_needs},
 	{"the list of keys is complete", list_of_keys_is_complete},
 	{"the JSON Schema agrees with the table", json_schema_agrees_with_the_table},
+	{"the JSON Schema of a profile has its keys and those of a connection",
+		json_schema_of_a_profile_has_its_keys_and_those_of_a_connection},
 	{"the patterns let in what the forms let in", patterns_let_in_what_the_forms_let_in},
 	{"the patterns of names refuse what the forms refuse",
 		patterns_of_names_refuse_what_the_forms_refuse},
