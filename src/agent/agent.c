@@ -314,7 +314,7 @@ static int make_runtime(const char *runtime, struct fault *reterr)
 	/* Whatever the umask: programs of other users reach the sockets through it. */
 	if (chmod(runtime, 0755) == 0)
 		return 0;
-	fault_set(reterr, FAULT_MISCONFIGURED, "can't make the runtime directory %s: %m", runtime);
+	fault_set(reterr, FAULT_STORAGE, "can't make the runtime directory %s: %m", runtime);
 	return -errno;
 }
 

@@ -255,6 +255,13 @@ static yaml_mark_t mark_at(const char *text, size_t offset)
 	return mark;
 }
 
+/* libyaml says only that a token can't begin so. */
+static bool is_at_tab(const yaml_parser_t *p)
+{
+	return p->error == YAML_SCANNER_ERROR && p->problem_mark.index == p->mark.index &&
+		p->buffer.pointer < p->buffer.last && *p->buffer.pointer == '\t';
+}
+
 static int on_parser_error(struct builder *b, const char *text, size_t len)
 {
 	const yaml_parser_t *p = &b->parser;
@@ -265,6 +272,10 @@ static int on_parser_error(struct builder *b, const char *text, size_t len)
 	if (p->error == YAML_READER_ERROR) {
 		mark = mark_at(text, p->problem_offset < len ? p->problem_offset : len);
 		FAULT(b, &mark, "not UTF-8 text: %s", p->problem);
+		return -EINVAL;
+	}
+	if (is_at_tab(p)) {
+		FAULT(b, &mark, "a tab, which is not allowed for indentation: use blanks");
 		return -EINVAL;
 	}
 	FAULT(b, &mark, "not YAML: %s%s%s", p->context ? p->context : "", p->context ? ": " : "",

@@ -39,6 +39,13 @@ struct now client_now(void)
 	return (struct now){clock_usec(CLOCK_BOOTTIME), clock_usec(CLOCK_REALTIME)};
 }
 
+void client_pause(uint64_t until)
+{
+	uint64_t left = usec_sub(until, client_now().boot_usec);
+
+	(void)poll(NULL, 0, (int)(left / 1000) + 1); /* an interrupted pause only ends early */
+}
+
 struct client *client_free(struct client *c)
 {
 	if (!c)
@@ -182,6 +189,25 @@ int client_send(struct client *c, enum wire_method method, const struct json *pa
 	}
 	buf_done(&out);
 	return r;
+}
+
+int client_call(const char *runtime, enum wire_method method, struct json *take_parameters,
+	bool more, struct client **ret, struct buf *why)
+{
+	_cleanup_(json_freep) struct json *parameters = take_parameters;
+	_cleanup_(client_freep) struct client *client = NULL;
+	int code;
+
+	if (!parameters) {
+		(void)buf_add_text(why, "out of memory");
+		return EXIT_FAILED;
+	}
+	code = client_open(runtime, false, &client, why);
+	if (code == EXIT_DONE)
+		code = client_send(client, method, parameters, more, why);
+	if (code == EXIT_DONE)
+		*ret = steal(client);
+	return code;
 }
 
 int client_fd(const struct client *c)

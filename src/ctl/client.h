@@ -20,6 +20,10 @@ struct client;
 #define CLIENT_REPLY_TIMEOUT_USEC \
 	(200 * USEC_PER_S) /* longer than the agent lets a call wait, so that its word is heard */
 
+/* How soon an agent that is not there is looked for again: a person does not notice, and it costs a
+ * failed connect(). */
+#define CLIENT_RETRY_USEC (200 * UINT64_C(1000))
+
 /* Both clocks. */
 struct now client_now(void);
 
@@ -31,9 +35,17 @@ int client_open(const char *runtime, bool status_will_do, struct client **ret, s
 struct client *client_free(struct client *c);
 DEFINE_CLEANUP(struct client, client_free)
 
+/* Let time pass until the boot time @until. */
+void client_pause(uint64_t until);
+
 /* Send a call of @method. @parameters may be NULL. */
 int client_send(struct client *c, enum wire_method method, const struct json *parameters, bool more,
 	struct buf *why);
+
+/* Connect to control.sock as client_open() does, and send a call of @method. Takes @parameters,
+ * which may not be NULL: that is a builder that found no memory. */
+int client_call(const char *runtime, enum wire_method method, struct json *take_parameters,
+	bool more, struct client **ret, struct buf *why);
 
 /* To be told by poll() that a reply has begun to come. */
 int client_fd(const struct client *c);

@@ -38,6 +38,8 @@ static const struct {
 	[OPTION_TIMEOUT] = {"timeout", VALUE_DURATION, "DURATION",
 		"give up after this long, as in 90s, 5m, 2h"},
 	[OPTION_CONFIG] = {"config", VALUE_TEXT, "FILE", "the configuration file"},
+	[OPTION_SIGNAL] = {"signal", VALUE_TEXT, "SIGNAL",
+		"tell the command of a new token by this signal, as in HUP"},
 };
 
 bool options_have(const struct options *o, enum option option)
@@ -116,6 +118,7 @@ static int parse_words(int argc, char **argv, struct options *o, struct buf *why
 	for (int i = 1; i < argc; i++) {
 		if (options_ended || !text_starts(argv[i], "-") || text_equal(argv[i], "-")) {
 			argv[o->n_words++] = argv[i];
+			o->n_before += !options_ended;
 		} else if (text_equal(argv[i], "--")) {
 			options_ended = true;
 		} else if (text_equal(argv[i], "-h")) {
@@ -129,6 +132,7 @@ static int parse_words(int argc, char **argv, struct options *o, struct buf *why
 				return r;
 		}
 	}
+	argv[o->n_words] = NULL; /* the program's own name is no word, so that there is room */
 	return 0;
 }
 
@@ -141,6 +145,7 @@ static int find_verb(const struct verb *verbs, size_t n, struct options *o, stru
 			o->verb = &verbs[i];
 			o->words++;
 			o->n_words--;
+			o->n_before -= o->n_before > 0;
 			return 0;
 		}
 	for (size_t i = 0; i < n; i++)
@@ -181,12 +186,37 @@ static int check_input(const struct options *o, struct buf *why)
 	return -EINVAL;
 }
 
+static int check_names(const struct options *o, size_t n, struct buf *why)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_connection_name(o->words[i])) {
+			(void)buf_printf(why,
+				"%s takes names of connections, as in grantctl status; codes "
+				"and addresses are never arguments",
+				o->verb->name);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+/* NAME -- COMMAND [ARG...] */
+static int check_command(const struct options *o, struct buf *why)
+{
+	if (o->n_before == 1 && o->n_words > 1)
+		return check_names(o, 1, why);
+	(void)buf_printf(
+		why, "%s takes the name of one connection, then -- and a command", o->verb->name);
+	return -EINVAL;
+}
+
 static int check_words(const struct options *o, struct buf *why)
 {
 	const struct verb *v = o->verb;
 
 	if (v->words == WORDS_INPUT)
 		return check_input(o, why);
+	if (v->words == WORDS_COMMAND)
+		return check_command(o, why);
 	if (v->words == WORDS_NONE && o->n_words > 0)
 		(void)buf_printf(why, "%s takes no argument", v->name);
 	else if (v->words == WORDS_NAME && o->n_words != 1)
@@ -195,13 +225,7 @@ static int check_words(const struct options *o, struct buf *why)
 		(void)buf_printf(why, "%s takes one of %s", v->name, v->actions);
 	else if (v->words == WORDS_ACTION)
 		return 0;
-	for (size_t i = 0; i < o->n_words && why->len == 0; i++)
-		if (!is_connection_name(o->words[i]))
-			(void)buf_printf(why,
-				"%s takes names of connections, as in grantctl status; codes "
-				"and addresses are never arguments",
-				v->name);
-	return why->len > 0 ? -EINVAL : 0;
+	return why->len > 0 ? -EINVAL : check_names(o, o->n_words, why);
 }
 
 static int check_options(const struct options *o, struct buf *why)
@@ -259,6 +283,7 @@ static int add_synopsis(const struct verb *v, struct buf *ret)
 	case WORDS_NONE:
 		break;
 	case WORDS_NAME:
+	case WORDS_COMMAND:
 		(void)buf_add_text(ret, " NAME");
 		break;
 	case WORDS_INPUT:
@@ -278,6 +303,8 @@ static int add_synopsis(const struct verb *v, struct buf *ret)
 		(void)add_option(i, ret);
 		(void)buf_add_char(ret, ']');
 	}
+	if (v->words == WORDS_COMMAND)
+		(void)buf_add_text(ret, " -- COMMAND [ARG...]");
 	return buf_add_char(ret, '\n');
 }
 

@@ -25,6 +25,7 @@ enum option {
 	OPTION_CODE_ONLY,
 	OPTION_KEEP,
 	OPTION_CONFIG,
+	OPTION_SIGNAL,
 	_OPTION_MAX,
 };
 
@@ -38,10 +39,11 @@ struct options;
 /* What is done with the words of a verb. */
 enum words {
 	WORDS_NONE,
-	WORDS_NAME,   /* one connection name */
-	WORDS_INPUT,  /* one, and maybe "-" for standard input */
-	WORDS_NAMES,  /* any number of them, none too */
-	WORDS_ACTION, /* one of verb->actions */
+	WORDS_NAME,    /* one connection name */
+	WORDS_INPUT,   /* one, and maybe "-" for standard input */
+	WORDS_NAMES,   /* any number of them, none too */
+	WORDS_ACTION,  /* one of verb->actions */
+	WORDS_COMMAND, /* one connection name, then -- and a command */
 };
 
 struct verb {
@@ -59,8 +61,9 @@ struct options {
 	unsigned given;                /* OPTION_BIT()s */
 	const char *text[_OPTION_MAX]; /* values as written, NULL for those that take none */
 	uint64_t usec[_OPTION_MAX];    /* those that are durations */
-	char **words;                  /* after the verb; borrowed from argv */
+	char **words;                  /* after the verb, ended by NULL; borrowed from argv */
 	size_t n_words;
+	size_t n_before; /* so many of them stood before --, which may be left out elsewhere */
 };
 
 bool options_have(const struct options *o, enum option option);

@@ -243,6 +243,15 @@ bool show_needs_person(const struct json *connection)
 	return kind != FAULT_NONE && !fault_meaning(kind)->retried;
 }
 
+bool show_is_token(const char *text)
+{
+	const char *c = text;
+
+	while (*c >= 0x20 && *c <= 0x7e)
+		c++;
+	return c > text && *c == '\0';
+}
+
 int show_advice(const struct json *connection, struct now now, struct buf *ret)
 {
 	const char *name = json_get_text(connection, "name");

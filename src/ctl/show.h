@@ -34,6 +34,10 @@ int show_approval(const char *name, const struct json *approval, struct now now,
 /* Does the connection need a person before it gets further? */
 bool show_needs_person(const struct json *connection);
 
+/* Is it an access token as RFC 6749 appendix A.12 has it? Anything else would break the line, the
+ * header or the file that it is put in. */
+bool show_is_token(const char *text);
+
 /* One sentence without line end: what to do for @connection. Nothing where all is well. */
 int show_advice(const struct json *connection, struct now now, struct buf *ret);
 

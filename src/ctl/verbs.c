@@ -3,7 +3,6 @@
  * to stdout only, past stdio, whose buffers nobody wipes. */
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,14 +12,11 @@
 #include "base/text.h"
 #include "ctl/await.h"
 #include "ctl/client.h"
+#include "ctl/exec.h"
 #include "ctl/prompt.h"
 #include "ctl/show.h"
 #include "ctl/verbs.h"
 #include "wire/wire.h"
-
-/* How often `wait` looks for an agent that is not there yet: a person does not notice, and it costs
- * a failed connect(). */
-#define WAIT_RETRY_USEC (200 * UINT64_C(1000))
 
 /* Addresses taken at one prompt: whose fifth is wrong too should read why first. */
 #define PASTE_TRIES 5
@@ -474,16 +470,6 @@ static int run_paste(const struct options *o, struct buf *why)
 	return code == EXIT_DONE ? print_word(o->words[0], "ready", why) : code;
 }
 
-/* RFC 6749 appendix A.12. Anything else would break the line, or the header, that it is put in. */
-static bool is_access_token(const char *token)
-{
-	const char *c = token;
-
-	while (*c >= 0x20 && *c <= 0x7e)
-		c++;
-	return c > token && *c == '\0';
-}
-
 static int print_token(const struct options *o, const struct json *parameters, struct buf *why)
 {
 	const char *token = json_get_text(parameters, "access_token");
@@ -494,7 +480,7 @@ static int print_token(const struct options *o, const struct json *parameters, s
 		return not_as_agreed(why);
 	if (options_have(o, OPTION_JSON))
 		return print_json(parameters, why);
-	if (!is_access_token(token)) {
+	if (!show_is_token(token)) {
 		(void)buf_printf(why,
 			"%s: the provider's token cannot be put in a line; use --json",
 			o->words[0]);
@@ -539,7 +525,7 @@ static int read_token(struct buf *input, struct buf *why)
 	}
 	while (input->len > 0 && strchr(" \t\r\n", input->data[input->len - 1]))
 		input->data[--input->len] = '\0';
-	if (is_access_token(buf_text(input)) && strlen(buf_text(input)) == input->len)
+	if (show_is_token(buf_text(input)) && strlen(buf_text(input)) == input->len)
 		return EXIT_DONE;
 	(void)buf_add_text(
 		why, "give the token that was refused on standard input, and nothing else");
@@ -656,14 +642,6 @@ static int wait_here(const struct options *o, const struct await *a, uint64_t de
 	return code;
 }
 
-/* Let time pass. */
-static void pause_until(uint64_t boot_usec)
-{
-	uint64_t left = usec_sub(boot_usec, client_now().boot_usec);
-
-	(void)poll(NULL, 0, (int)(left / 1000) + 1); /* an interrupted pause only ends early */
-}
-
 /* Wait over as many connections to the agent as it takes. */
 static int wait_on(const struct options *o, const struct await *a, uint64_t deadline,
 	struct names *told, struct buf *why)
@@ -675,7 +653,7 @@ static int wait_on(const struct options *o, const struct await *a, uint64_t dead
 		uint64_t again;
 
 		code = wait_here(o, a, deadline, told, why);
-		again = usec_add(client_now().boot_usec, WAIT_RETRY_USEC);
+		again = usec_add(client_now().boot_usec, CLIENT_RETRY_USEC);
 		if (code != EXIT_NOT_REACHABLE && code != EXIT_TRY_AGAIN)
 			break;
 		if (again >= deadline)
@@ -684,7 +662,7 @@ static int wait_on(const struct options *o, const struct await *a, uint64_t dead
 			(void)fprintf(
 				stderr, "grantctl: waiting for the agent; %s\n", buf_text(why));
 		said = true;
-		pause_until(again);
+		client_pause(again);
 		buf_done(why);
 	}
 	if (code == EXIT_TIMED_OUT) {
@@ -786,6 +764,8 @@ const struct verb verbs[] = {
 		"Have the provider revoke the grant, and forget it.", run_revoke},
 	{"wait", WORDS_NAMES, NULL, O(OPTION_ANY) | O(OPTION_TIMEOUT) | O(OPTION_MIN_VALID),
 		"Wait until all required connections, or those named, are usable.", run_wait},
+	{"exec", WORDS_COMMAND, NULL, O(OPTION_MIN_VALID) | O(OPTION_SIGNAL) | O(OPTION_TIMEOUT),
+		"Run a command, with a token kept fresh in the file $GRANTD_TOKEN_FILE.", exec_run},
 	{"config", WORDS_ACTION, "check|show|schema", O(OPTION_CONFIG),
 		"Check the configuration file, show what it comes to, or print its JSON Schema.",
 		run_config},

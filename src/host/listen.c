@@ -598,16 +598,18 @@ static int listener_attach(struct listener *l)
 static int listener_fault(const char *path, int r, struct fault *reterr)
 {
 	const char *text = strerrordesc_np(-r);
+	enum fault_kind kind = r == -ENOMEM ? FAULT_INTERNAL : FAULT_STORAGE;
 
-	if (r == -EADDRINUSE)
+	if (r == -EADDRINUSE) {
 		text = "another process listens on it";
-	else if (r == -EEXIST)
+	} else if (r == -EEXIST) {
 		text = "there is a file of another kind: move it away";
-	else if (r == -ENAMETOOLONG)
+	} else if (r == -ENAMETOOLONG) {
 		text = "the path is too long for a socket (103 characters): "
 		       "set another runtime directory";
-	fault_set(reterr, r == -ENOMEM ? FAULT_INTERNAL : FAULT_MISCONFIGURED,
-		"cannot listen on %s: %s", path, text ? text : "unknown error");
+		kind = FAULT_MISCONFIGURED;
+	}
+	fault_set(reterr, kind, "cannot listen on %s: %s", path, text ? text : "unknown error");
 	return r;
 }
 

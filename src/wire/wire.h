@@ -139,7 +139,8 @@ int wire_answer_service(
 int wire_check(enum wire_method method, const struct json *parameters, const char **ret_bad);
 
 struct wire_named { /* Login: name, cancel, wait; Paste: name, address, code_only; Refresh: name;
-	               Revoke: name, keep; GetToken: name, min_valid_s; Invalidate: name, access_token */
+	               Revoke: name, keep; GetToken: name, min_valid_s; Invalidate: name,
+	               access_token */
 	const char *name;
 	uint64_t min_valid_s;
 	bool min_valid_given;

@@ -4,6 +4,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 from lib import GRANTD, Rig  # first: it finds the others
@@ -324,6 +325,25 @@ def _():
         agent.process = None
         within(agent.log(), [f"{agent.config}:3:"])
         within(agent.log(), [f"{agent.config}:4:"])
+
+
+@behaviour("a start that fails for another reason than the configuration is exit 1")
+def _():
+    with Rig() as rig:
+        agent = rig.agent
+        agent.configure({"crm": rig.connection()})
+        plain = rig.secret_file("plain", "no directory")
+        os.mkdir(os.path.join(rig.home, "taken"))
+        rig.secret_file("taken/status.sock", "no socket")
+        for options, why in (
+                (["--runtime", plain], "cannot listen on"),
+                (["--runtime", os.path.join(plain, "run")], "can't make the runtime directory"),
+                (["--runtime", os.path.join(rig.home, "taken")], "there is a file of another kind"),
+                (["--state", plain], "state directory")):
+            done = subprocess.run([*agent.command(), *options], capture_output=True, text=True,
+                                  timeout=60, check=False)
+            equal(done.returncode, 1, f"exit status: {done.stderr}")
+            within(done.stderr, [why])
 
 
 @behaviour("status tells the fault as JSON with since, attempts and retry_at")

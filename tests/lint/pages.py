@@ -183,7 +183,26 @@ def examples_accepted():
     return complaints if n >= 3 else ["hardly an example was found"]
 
 
+def built_paths():
+    """The pages made for this build tell the paths that its programs use."""
+    complaints = []
+    for section, program, pattern in (
+        ("grantctl.1", GRANTCTL, r"^\.It Pa (\S+)/control\.sock$"),
+        ("grantd.8", GRANTD, r"^\.It Pa (\S+)/$"),
+        ("grantd.yaml.5", GRANTD, r"^\.It Pa (/\S+/grantd\.yaml)$"),
+    ):
+        with open(f"pages/{section}", encoding="utf-8") as f:
+            told = re.findall(pattern, f.read(), flags=re.MULTILINE)
+        with open(program, "rb") as f:
+            code = f.read()
+        complaints += [f"pages/{section}: {path} is not in {program}" for path in told
+                       if path.encode() + b"\0" not in code and path.encode() + b"/" not in code]
+        complaints += [] if told else [f"pages/{section} tells no path"]
+    return complaints
+
+
 CHECKS = [
+    ("the pages of this build tell the paths of its programs", built_paths),
     ("grantctl(1) has every verb of grantctl --help", grantctl_verbs),
     ("grantctl(1) has every option of grantctl, and no other", grantctl_options),
     ("grantctl(1) has every exit status", exit_codes),

@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
 		"Print one.", run},
 	{"config", WORDS_ACTION, "check|show", OPTION_BIT(OPTION_CONFIG), "Do it.", run},
 	{"reload", WORDS_NONE, NULL, 0, "Reload it.", run},
+	{"exec", WORDS_COMMAND, NULL, OPTION_BIT(OPTION_SIGNAL), "Run it.", run},
 	{"paste", WORDS_INPUT, NULL, 0, "Paste it.", run},
 };
 
@@ -116,6 +117,24 @@ static void options_may_stand_anywhere(void)
 	buf_done(&why);
 }
 
+static void a_command_is_what_follows_two_dashes(void)
+{
+	REQUIRE(PARSE("exec", "--signal", "HUP", "a", "--", "ls", "--json", "--", "X/y") == 0);
+	CHECK_TEXT(o.verb->name, "exec");
+	CHECK_TEXT(o.text[OPTION_SIGNAL], "HUP");
+	CHECK_INT(o.n_words, 5);
+	CHECK_TEXT(o.words[0], "a");
+	CHECK_TEXT(o.words[1], "ls");
+	CHECK_TEXT(o.words[2], "--json");
+	CHECK_TEXT(o.words[3], "--");
+	CHECK_TEXT(o.words[4], "X/y");
+	CHECK(o.words[5] == NULL);
+	REQUIRE(PARSE("exec", "a", "--signal=HUP", "--", "ls") == 0);
+	REQUIRE(PARSE("exec", "a", "--", "--help") == 0);
+	CHECK(!options_have(&o, OPTION_HELP));
+	buf_done(&why);
+}
+
 static void help_and_version_need_no_more(void)
 {
 	REQUIRE(PARSE("--help") == 0);
@@ -131,7 +150,7 @@ static void help_and_version_need_no_more(void)
 static void what_is_wrong_is_told(void)
 {
 	static const struct {
-		const char *words[5];
+		const char *words[6];
 		const char *why;
 	} cases[] = {
 		{{NULL}, "a verb is needed; see grantctl --help"},
@@ -144,6 +163,21 @@ static void what_is_wrong_is_told(void)
 		{{"config", "sho"}, "config takes one of check|show"},
 		{{"config", "check|show"}, "config takes one of check|show"},
 		{{"config", ""}, "config takes one of check|show"},
+		{{"exec"}, "exec takes the name of one connection, then -- and a command"},
+		{{"exec", "a"}, "exec takes the name of one connection, then -- and a command"},
+		{{"exec", "a", "ls"},
+			"exec takes the name of one connection, then -- and a command"},
+		{{"exec", "a", "--"},
+			"exec takes the name of one connection, then -- and a command"},
+		{{"exec", "--", "a", "ls"},
+			"exec takes the name of one connection, then -- and a command"},
+		{{"--", "exec", "a", "ls"},
+			"exec takes the name of one connection, then -- and a command"},
+		{{"exec", "a", "b", "--", "ls"},
+			"exec takes the name of one connection, then -- and a command"},
+		{{"exec", "A", "--", "ls"},
+			"exec takes names of connections, as in grantctl status; codes and "
+			"addresses are never arguments"},
 		{{"status", "--header"},
 			"status does not take --header; see grantctl status --help"},
 		{{"status", "--jsn"}, "there is no such option; did you mean --json?"},
@@ -191,6 +225,8 @@ static void help_is_made_of_the_table(void)
 	CHECK(strstr(buf_text(&b), "\n  token NAME [--min-valid DURATION] [--header]\n") != NULL);
 	CHECK(strstr(buf_text(&b), "\n  config check|show [--config FILE]\n") != NULL);
 	CHECK(strstr(buf_text(&b), "\n  reload\n") != NULL);
+	CHECK(strstr(buf_text(&b), "\n  exec NAME [--signal SIGNAL] -- COMMAND [ARG...]\n") !=
+		NULL);
 	CHECK(strstr(buf_text(&b), "\n  paste NAME [-]\n") != NULL);
 	buf_done(&b);
 	CHECK_INT(options_verb_help(&verbs[1], &b), 0);
@@ -207,6 +243,7 @@ static const struct test tests[] = {
 	{"input as an argument is refused and not repeated",
 		input_as_an_argument_is_refused_and_not_repeated},
 	{"options may stand anywhere", options_may_stand_anywhere},
+	{"a command is what follows two dashes", a_command_is_what_follows_two_dashes},
 	{"help and version need no more", help_and_version_need_no_more},
 	{"what is wrong is told", what_is_wrong_is_told},
 	{"what is no name is refused and not repeated",

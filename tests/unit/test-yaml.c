@@ -219,8 +219,19 @@ static void what_is_not_yaml_is_refused_with_its_place(void)
 	REFUSED("a: [b\n",
 		"f:2:1: not YAML: while parsing a flow sequence: did not find expected "
 		"',' or ']'\n");
-	REFUSED("a:\n\tb: c\n",
-		"f:2:1: not YAML: while scanning for the next token: found "
+	REFUSED("a: @b\n",
+		"f:1:4: not YAML: while scanning for the next token: found "
+		"character that cannot start any token\n");
+}
+
+static void a_tab_in_the_indentation_is_refused_as_such(void)
+{
+	REFUSED("a:\n\tb: c\n", "f:2:1: a tab, which is not allowed for indentation: use blanks\n");
+	REFUSED("\xc3\xa4:\n  b:\n  \tc: d\n",
+		"f:3:3: a tab, which is not allowed for indentation: use blanks\n");
+	REFUSED("\ta: b\n", "f:1:1: a tab, which is not allowed for indentation: use blanks\n");
+	REFUSED("a:\t@b\n",
+		"f:1:4: not YAML: while scanning for the next token: found "
 		"character that cannot start any token\n");
 }
 
@@ -307,6 +318,8 @@ static const struct test tests[] = {
 	{"keys are text", keys_are_text},
 	{"NUL in a text is refused", nul_in_a_text_is_refused},
 	{"what is not UTF-8 is refused with its place", what_is_not_utf8_is_refused_with_its_place},
+	{"a tab in the indentation is refused as such",
+		a_tab_in_the_indentation_is_refused_as_such},
 	{"what is not YAML is refused with its place", what_is_not_yaml_is_refused_with_its_place},
 	{"depth is bounded", depth_is_bounded},
 	{"size is bounded", size_is_bounded},
