@@ -40,6 +40,7 @@ struct connection {
 	struct {
 		enum grant_state state;
 		struct fault fault;
+		uint32_t decided;
 		char *approval; /* the code or the address of the one announced */
 		uint32_t revocations;
 	} logged;
@@ -107,6 +108,29 @@ static void log_approval(struct connection *c, const struct grant_view *v)
 	buf_done(&text);
 }
 
+/* The line that tells who gave what this connection runs on, and who was not let. */
+static void log_decision(struct connection *c, const struct grant_view *v)
+{
+	static const struct {
+		int severity;
+		const char *words;
+	} told[_GRANT_DECISION_MAX] = {
+		[GRANT_ACCEPTED] = {LOG_NOTICE, "approval accepted, given by"},
+		[GRANT_HELD] = {LOG_NOTICE, "approval held for an operator, given by"},
+		[GRANT_REFUSED] = {LOG_WARNING, "approval refused and given back, by"},
+		[GRANT_REJECTED] = {LOG_NOTICE, "approval rejected by an operator, given by"},
+		[GRANT_UNREVOKED] = {LOG_WARNING,
+			"approval erased here, and perhaps still alive at the provider, given by"},
+	};
+	struct log_about about = {.connection = c->name, .message_id = MESSAGE_IDENTITY};
+	const struct grant_decided *d = v->decided;
+
+	if (!d || d->count == c->logged.decided)
+		return;
+	c->logged.decided = d->count;
+	log_message(told[d->decision].severity, &about, "%s %s", told[d->decision].words, d->who);
+}
+
 static void log_revocation(struct connection *c, const struct grant_view *v)
 {
 	const struct grant_outcome *o = &v->outcomes[GRANT_END_REVOCATION];
@@ -149,6 +173,7 @@ static void log_changes(struct connection *c)
 	struct grant_view v;
 
 	connection_view(c, &v);
+	log_decision(c, &v);
 	log_revocation(c, &v);
 	log_state(c, &v);
 	log_fault(c, &v);
@@ -445,6 +470,7 @@ static void begin_anew(struct connection *c)
 	if (r == 0) {
 		log_message(LOG_WARNING, &about, "the unreadable record is kept as %s",
 			buf_text(&aside));
+		c->logged.decided = 0;
 		if (start_grant(c, &c->config->setup, NULL) < 0)
 			fault_set(&c->unreadable, FAULT_INTERNAL, "out of memory");
 	}

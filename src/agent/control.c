@@ -40,7 +40,7 @@ struct session {
 	struct connection *connection;
 	uint64_t min_valid_usec;
 	bool min_valid_given;
-	bool wait, cancel, keep, code_only;
+	bool wait, cancel, keep, code_only, replace;
 	/* Of Paste and Invalidate: borrowed from the call, and gone when that returns. */
 	const char *address, *access_token;
 	enum grant_end end; /* what the call waits for */
@@ -109,14 +109,24 @@ static void reply_error(struct session *s, enum wire_error error, const char *te
 	finish(s);
 }
 
+static bool is_operator(const struct session *s)
+{
+	return agent_is_operator(s->control->agent, client_peer(s->client));
+}
+
 static void reply_not_usable(struct session *s, const struct fault *f, uint64_t retry_wall)
 {
 	char retry_at[TEXT_TIME_SIZE];
 	struct buf frame = BUF(WIRE_REPLY_MAX);
 	struct json *parameters;
+	struct fault told = *f;
+	struct grant_view v;
 
+	connection_view(s->connection, &v);
+	if (!is_operator(s))
+		status_redact(&told, v.state);
 	text_format_time(retry_at, sizeof(retry_at), retry_wall);
-	parameters = wire_not_usable(f->kind, f->detail, retry_wall > 0 ? retry_at : NULL);
+	parameters = wire_not_usable(told.kind, told.detail, retry_wall > 0 ? retry_at : NULL);
 	if (parameters && wire_build_error(WIRE_NOT_USABLE, parameters, &frame) == 0)
 		send_frame(s, &frame);
 	else
@@ -127,11 +137,6 @@ static void reply_not_usable(struct session *s, const struct fault *f, uint64_t 
 }
 
 /* --- who may --- */
-
-static bool is_operator(const struct session *s)
-{
-	return agent_is_operator(s->control->agent, client_peer(s->client));
-}
 
 static void audit(const struct session *s, int severity, const char *message_id, const char *what)
 {
@@ -237,7 +242,7 @@ static void evaluate_token(struct session *s)
 		refuse_token(s, &v, t, remaining);
 }
 
-/* --- Login, Paste, Refresh, Revoke --- */
+/* --- Login, Paste, Confirm, Reject, Refresh, Revoke --- */
 
 static void reply_login(struct session *s, const struct grant_view *v)
 {
@@ -266,7 +271,8 @@ static void reply_login_end(struct session *s, const struct grant_view *v)
 		reply_not_usable(s, f->kind != FAULT_NONE ? f : &none, v->fault_retry_usec);
 }
 
-/* With wait: reply at the end of the approval that is pending now. */
+/* With wait: reply at the end of the approval that is pending now, or that was given and is looked
+ * at. */
 static void evaluate_login_wait(struct session *s)
 {
 	struct grant_view v;
@@ -274,7 +280,7 @@ static void evaluate_login_wait(struct session *s)
 	if (!s->asked)
 		expect(s, GRANT_END_APPROVAL);
 	connection_view(s->connection, &v);
-	if (!v.approval || has_ended(s, &v))
+	if ((!v.approval && !v.checking) || has_ended(s, &v))
 		reply_login_end(s, &v);
 }
 
@@ -320,6 +326,18 @@ static void evaluate_paste(struct session *s)
 	connection_view(s->connection, &v);
 	if (has_ended(s, &v))
 		reply_login_end(s, &v);
+}
+
+static void give_command(struct session *s)
+{
+	if (s->method == WIRE_REFRESH)
+		give(s, GRANT_REFRESH, GRANT_END_REFRESH);
+	else if (s->method == WIRE_CONFIRM)
+		give(s, s->replace ? GRANT_CONFIRM_REPLACE : GRANT_CONFIRM, GRANT_END_CONFIRMATION);
+	else if (s->method == WIRE_REJECT)
+		give(s, GRANT_REJECT, GRANT_END_CONFIRMATION);
+	else
+		give(s, s->keep ? GRANT_FORGET : GRANT_REVOKE, GRANT_END_REVOCATION);
 }
 
 static void reply_invalidate(struct session *s, const struct grant_view *v, bool refreshed)
@@ -368,10 +386,8 @@ static void evaluate_command(struct session *s)
 	char expires_at[TEXT_TIME_SIZE];
 	struct grant_view v;
 
-	if (!s->asked && s->method == WIRE_REFRESH)
-		give(s, GRANT_REFRESH, GRANT_END_REFRESH);
-	else if (!s->asked)
-		give(s, s->keep ? GRANT_FORGET : GRANT_REVOKE, GRANT_END_REVOCATION);
+	if (!s->asked)
+		give_command(s);
 	connection_view(s->connection, &v);
 	if (!has_ended(s, &v))
 		return;
@@ -428,6 +444,10 @@ static const char *command_words(const struct session *s)
 {
 	if (s->method == WIRE_PASTE)
 		return "address pasted";
+	if (s->method == WIRE_CONFIRM)
+		return s->replace ? "approver confirmed as another one" : "approver confirmed";
+	if (s->method == WIRE_REJECT)
+		return "approver rejected";
 	if (s->method == WIRE_INVALIDATE)
 		return "token reported as refused";
 	if (s->method == WIRE_REFRESH)
@@ -460,6 +480,7 @@ static void handle_named(struct session *s, const struct wire_call *call)
 	s->cancel = named.cancel;
 	s->keep = named.keep;
 	s->code_only = named.code_only;
+	s->replace = named.replace;
 	s->address = named.address;
 	s->access_token = named.access_token;
 	s->asked = false;
@@ -731,6 +752,8 @@ static void handle_call(struct session *s, const struct wire_call *call)
 	case WIRE_GET_TOKEN:
 	case WIRE_LOGIN:
 	case WIRE_PASTE:
+	case WIRE_CONFIRM:
+	case WIRE_REJECT:
 	case WIRE_INVALIDATE:
 	case WIRE_REFRESH:
 	case WIRE_REVOKE:

@@ -11,5 +11,6 @@
 #define MESSAGE_REFUSED   "3a0a4b61c1b94a1b8f6a0a0d9b1e5c07" /* a program was refused */
 #define MESSAGE_RELOAD    "3a0a4b61c1b94a1b8f6a0a0d9b1e5c08" /* the configuration was read again */
 #define MESSAGE_AGENT     "3a0a4b61c1b94a1b8f6a0a0d9b1e5c09" /* the agent started or stopped */
+#define MESSAGE_IDENTITY  "3a0a4b61c1b94a1b8f6a0a0d9b1e5c10" /* what became of an approver */
 #define MESSAGE_COMMAND   "3a0a4b61c1b94a1b8f6a0a0d9b1e5c0a" /* an operator gave a command */
 #define MESSAGE_REVOKED   "3a0a4b61c1b94a1b8f6a0a0d9b1e5c0b" /* a grant was revoked or forgotten */

@@ -32,14 +32,27 @@ static struct json *names_json(const struct names *names)
 	return steal(j);
 }
 
-static struct json *fault_json(const struct grant_view *v)
+void status_redact(struct fault *f, enum grant_state state)
+{
+	if (f->kind == FAULT_WRONG_IDENTITY)
+		fault_set(f, f->kind,
+			"it was not the right person who approved, or nobody can tell: this is for "
+			"an operator to see and to decide");
+	else if (state == GRANT_CONFIRMING && f->kind == FAULT_NEEDS_APPROVAL)
+		fault_set(f, f->kind, "an operator has to confirm or reject who approved");
+}
+
+static struct json *fault_json(const struct grant_view *v, bool operator)
 {
 	_cleanup_(json_freep) struct json *j = json_new_object();
+	struct fault f = *v->fault;
 
+	if (!operator)
+		status_redact(&f, v->state);
 	if (v->fault->kind == FAULT_NONE)
 		return json_new_null();
 	if (!j || json_add(j, "kind", json_new_text(fault_kind_to_string(v->fault->kind))) < 0 ||
-		json_add(j, "detail", json_new_text(v->fault->detail)) < 0 ||
+		json_add(j, "detail", json_new_text(f.detail)) < 0 ||
 		json_add(j, "since", time_json(v->fault_since_usec)) < 0 ||
 		json_add(j, "attempts", json_new_u64(v->fault_attempts)) < 0 ||
 		json_add(j, "retry_at", time_json(v->fault_retry_usec)) < 0)
@@ -62,6 +75,35 @@ struct json *status_approval(const struct grant_view *v, bool operator)
 		    json_add(j, "user_code", json_new_text(d->user_code)) < 0))
 		return NULL;
 	if (json_add(j, "expires_at", time_json(v->approval_expires_usec)) < 0)
+		return NULL;
+	return steal(j);
+}
+
+/* What else is told of @id. A claim may have any name; those of ours come first. */
+static int add_claims(struct json *j, const struct identity *id)
+{
+	const struct json *claim = NULL;
+
+	while (id->claims && (claim = json_next(id->claims, claim)))
+		if (!json_get(j, json_key(claim)) &&
+			json_add(j, json_key(claim), json_copy(claim)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* Who approved: as all that an approval says, for operators only. */
+static struct json *identity_json(const struct grant_view *v, bool operator)
+{
+	_cleanup_(json_freep) struct json *j = json_new_object();
+	const struct identity *id = v->identity;
+
+	if (!id || !operator)
+		return json_new_null();
+	if (!j || json_add(j, "issuer", json_new_text(id->issuer)) < 0 ||
+		json_add(j, "subject", json_new_text(id->subject)) < 0 ||
+		json_add(j, "username", json_new_text(identity_username(id))) < 0 ||
+		json_add(j, "email", json_new_text(json_get_text(id->claims, "email"))) < 0 ||
+		json_add(j, "confirmed", json_new_bool(v->confirmed)) < 0 || add_claims(j, id) < 0)
 		return NULL;
 	return steal(j);
 }
@@ -90,11 +132,11 @@ static struct json *connection_json(const struct connection *c, bool operator)
 		json_add(j, "since", time_json(v.since_usec)) < 0 ||
 		json_add(j, "approval", status_approval(&v, operator)) < 0 ||
 		json_add(j, "scopes", names_json(v.scopes)) < 0 ||
-		json_add(j, "identity", json_new_null()) < 0 ||
+		json_add(j, "identity", identity_json(&v, operator)) < 0 ||
 		json_add(j, "token_expires_at", time_json(v.token_expires_usec)) < 0 ||
 		json_add(j, "refresh_at", time_json(v.refresh_usec)) < 0 ||
 		json_add(j, "grant_expires_at", time_json(v.grant_expires_usec)) < 0 ||
-		json_add(j, "fault", fault_json(&v)) < 0)
+		json_add(j, "fault", fault_json(&v, operator)) < 0)
 		return NULL;
 	return steal(j);
 }
@@ -146,14 +188,22 @@ static void describe(const struct connection *c, char *ret, size_t size)
 {
 	const char *name = connection_name(c);
 	struct grant_view v;
+	struct fault f;
 
 	connection_view(c, &v);
+	f = *v.fault;
+	status_redact(&f, v.state);
 	if (v.approval)
 		(void)snprintf(
 			ret, size, "waiting for approval of %s: run grantctl login %s", name, name);
-	else if (v.fault->kind != FAULT_NONE)
-		(void)snprintf(ret, size, "%s: %s: %s", name, fault_kind_to_string(v.fault->kind),
-			v.fault->detail);
+	else if (v.state == GRANT_CONFIRMING && f.kind == FAULT_NEEDS_APPROVAL)
+		(void)snprintf(ret, size,
+			"waiting for confirmation of %s: run grantctl confirm %s or grantctl "
+			"reject %s",
+			name, name, name);
+	else if (f.kind != FAULT_NONE)
+		(void)snprintf(
+			ret, size, "%s: %s: %s", name, fault_kind_to_string(f.kind), f.detail);
 	else
 		(void)snprintf(ret, size, "%s: %s", name, grant_state_to_string(v.state));
 }

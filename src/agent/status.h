@@ -18,6 +18,9 @@ struct json *status_json(const struct agent *a, const struct names *names, bool 
  * memory is short. */
 struct json *status_approval(const struct grant_view *v, bool operator);
 
+/* Take out of @f, the fault of a connection in @state, who approved: that is for operators. */
+void status_redact(struct fault *f, enum grant_state state);
+
 /* At least one required connection, and all of them usable. */
 bool status_ready(const struct agent *a);
 

@@ -105,6 +105,8 @@ static int store_text(const char *text, char **ret)
 
 static_assert(sizeof(enum grant_flow) == sizeof(unsigned), "a word is stored as its number");
 static_assert(sizeof(enum client_auth) == sizeof(unsigned), "a word is stored as its number");
+static_assert(sizeof(enum grant_confirm) == sizeof(unsigned), "a word is stored as its number");
+static_assert(sizeof(enum grant_email) == sizeof(unsigned), "a word is stored as its number");
 
 static int store_word(const struct schema_key *key, unsigned i, void *at)
 {

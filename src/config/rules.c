@@ -270,6 +270,56 @@ static int check_required_scopes(const struct teller *t, const struct place *at,
 	return 0;
 }
 
+/* Can the provider tell who approved, as far as the configuration says? */
+static bool tells_identity(const struct yaml_node *node, const struct config_connection *c)
+{
+	const struct yaml_node *endpoints = yaml_node_get(node, "endpoints");
+	const struct yaml_node *identity = yaml_node_get(node, "identity");
+
+	if (c->setup.approver.url || c->setup.endpoints.userinfo ||
+		(identity && (identity->broken || yaml_node_get(identity, "url"))) ||
+		(endpoints && (endpoints->broken || yaml_node_get(endpoints, "userinfo"))))
+		return true;
+	return (c->setup.issuer || yaml_node_get(node, "issuer")) &&
+		names_have(&c->setup.scopes, "openid");
+}
+
+static void check_expect(const struct teller *t, const struct place *at,
+	const struct yaml_node *node, const struct config_connection *c)
+{
+	const struct place here = {.up = at, .name = "expect"};
+	struct yaml_node *expect = yaml_node_get(node, "expect");
+	const struct yaml_node *scopes = yaml_node_get(node, "scopes");
+
+	if (!expect || expect->broken)
+		return;
+	if (expect->n == 0)
+		tell_value(t, &here, expect, "names no claim, must have one or be left out");
+	else if (expect->n > IDENTITY_EXPECT_MAX)
+		tell_value(t, &here, expect, "has %zu claims, must be at most %d", expect->n,
+			IDENTITY_EXPECT_MAX);
+	else if (c->setup.approver.confirm == GRANT_CONFIRM_NONE)
+		tell_key(t, &here, expect,
+			"goes with confirm auto or operator only: with none nobody asks who it was");
+	else if (!tells_identity(node, c) && !(scopes && scopes->broken))
+		tell_key(t, &here, expect,
+			"nothing tells who approves, must have openid in scopes beside an issuer, or "
+			"endpoints.userinfo, or identity.url");
+}
+
+static void check_identity(const struct teller *t, const struct place *at,
+	const struct yaml_node *node, const struct config_connection *c)
+{
+	const struct place section = {.up = at, .name = "identity"};
+	const struct place here = {.up = &section, .name = "subject"};
+	const struct yaml_node *identity = yaml_node_get(node, "identity");
+	const struct yaml_node *subject = identity ? yaml_node_get(identity, "subject") : NULL;
+
+	if (subject && !c->setup.approver.url && !yaml_node_get(identity, "url"))
+		tell_key(t, &here, subject,
+			"goes with identity.url only, must be left out: elsewhere it is sub");
+}
+
 void rules_check_hints(const struct teller *t, const struct place *up, struct yaml_node *node,
 	const struct config_connection *c)
 {
@@ -378,6 +428,8 @@ int rules_check(const struct teller *t, const struct place *at, struct yaml_node
 	check_refusals(t, at, node, profile, c);
 	check_client_auth(t, at, node, c);
 	check_flow(t, at, node, c);
+	check_expect(t, at, node, c);
+	check_identity(t, at, node, c);
 	rules_check_hints(t, at, yaml_node_own(node, "hints"), c);
 	check_key(t, at, node, c);
 	check_assertion(t, at, node, c);

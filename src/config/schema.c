@@ -134,6 +134,12 @@ static bool is_unit(const char *text)
 	return false;
 }
 
+/* A claim is a member of a document: any name, or a path of several with dots between them. */
+static bool is_claim(const char *text)
+{
+	return is_text(text) && !strchr(text, ' ');
+}
+
 static bool is_parameter(const char *text)
 {
 	return made_of(text, LOWER UPPER DIGITS "._~-");
@@ -256,6 +262,14 @@ static const char *const request_reserved[] = {
 	NULL,
 };
 
+static const struct schema_form told_form = {
+	.what = "the name of a claim without blanks",
+	.example = "username",
+	.pattern = "^[^\x01-\x20\x7f]+$",
+	.max = 255,
+	.fits = is_claim,
+};
+
 #define PARAMETER_FORM(ours) \
 	{ \
 		.what = "a parameter name of letters, digits and ._~- that grantd does not " \
@@ -306,6 +320,16 @@ static const char *client_auth_word(unsigned i)
 	return client_auth_to_string((enum client_auth)i);
 }
 
+static const char *confirm_word(unsigned i)
+{
+	return grant_confirm_to_string((enum grant_confirm)i);
+}
+
+static const char *email_word(unsigned i)
+{
+	return grant_email_to_string((enum grant_email)i);
+}
+
 static const char *algorithm_word(unsigned i)
 {
 	return jose_algorithm_to_string((enum jose_algorithm)i);
@@ -316,6 +340,9 @@ const struct schema_words schema_flow_words = {_GRANT_FLOW_MAX, flow_word, SCHEM
 static const struct schema_words client_auth_words = {
 	_CLIENT_AUTH_MAX, client_auth_word, SCHEMA_AS_ENUM};
 static const struct schema_words algorithm_words = {JOSE_EDDSA + 1, algorithm_word, SCHEMA_AS_TEXT};
+
+static const struct schema_words confirm_words = {_GRANT_CONFIRM_MAX, confirm_word, SCHEMA_AS_ENUM};
+static const struct schema_words email_words = {_GRANT_EMAIL_MAX, email_word, SCHEMA_AS_ENUM};
 
 /* --- the table --- */
 
@@ -427,6 +454,36 @@ static const struct schema_key endpoints_keys[] = {
 	ENDPOINT(revocation, "Where a token is given back (RFC 7009)."),
 	ENDPOINT(introspection, "Where a token is asked about (RFC 7662)."),
 	ENDPOINT(userinfo, "Where the approver is asked about (OpenID Connect Core 1.0)."),
+	ENDPOINT(jwks, "Where the keys are that an id_token is signed with (RFC 7517)."),
+};
+
+static const struct schema_key identity_keys[] = {
+	{
+		.name = "url",
+		.type = SCHEMA_TEXT,
+		.form = &endpoint_form,
+		.template = true,
+		.offset = offsetof(struct config_connection, setup.approver.url),
+		.help = "A JSON document about the owner of the token, asked for in place of "
+			"id_token and userinfo.",
+	},
+	{
+		.name = "subject",
+		.type = SCHEMA_TEXT,
+		.form = &told_form,
+		.offset = offsetof(struct config_connection, setup.approver.subject),
+		.help = "The claim in it that never is another person's, as in user_id or data.0.id; "
+			"default is sub.",
+	},
+	{
+		.name = "email",
+		.type = SCHEMA_WORD,
+		.words = &email_words,
+		.fallback = "verified",
+		.offset = offsetof(struct config_connection, setup.approver.email),
+		.help = "Which email addresses count for expect: verified, those with email_verified; "
+			"vouched, all, since the provider gives none to who does not own it.",
+	},
 };
 
 static const struct schema_key refresh_keys[] = {
@@ -657,6 +714,31 @@ static const struct schema_key connection_keys[] = {
 		.given = offsetof(struct config_connection, offline_scopes_given),
 		.help = "Scopes that only ask for a refresh token, besides those that are always "
 			"taken for that: not required by default.",
+	},
+	{
+		.name = "expect",
+		.type = SCHEMA_PARAMS,
+		.own = true,
+		.form = &told_form,
+		.offset = SETUP(approver.expect),
+		.help = "Claims about who approves that must be so, as in username or email; whoever "
+			"else approves is refused.",
+	},
+	{
+		.name = "confirm",
+		.type = SCHEMA_WORD,
+		.words = &confirm_words,
+		.fallback = "auto",
+		.offset = SETUP(approver.confirm),
+		.help = "What becomes of an approval: auto, it is taken where expect is met, or from "
+			"the first approver and that one only; operator, it is held for grantctl "
+			"confirm; none, nobody asks who it was.",
+	},
+	{
+		.name = "identity",
+		.type = SCHEMA_SECTION,
+		KEYS(identity_keys),
+		.help = "How the provider tells who approved, where it is not by OpenID Connect.",
 	},
 	{
 		.name = "resource",

@@ -34,6 +34,8 @@ static const struct {
 	[OPTION_HEADER] = {"header", VALUE_NONE, NULL, "print an Authorization header"},
 	[OPTION_KEEP] = {"keep", VALUE_NONE, NULL,
 		"forget the grant here, leave it alive at the provider"},
+	[OPTION_REPLACE] = {"replace", VALUE_NONE, NULL,
+		"also in place of who gave the grant before"},
 	[OPTION_ANY] = {"any", VALUE_NONE, NULL, "one usable connection is enough"},
 	[OPTION_TIMEOUT] = {"timeout", VALUE_DURATION, "DURATION",
 		"give up after this long, as in 90s, 5m, 2h"},

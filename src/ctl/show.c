@@ -243,6 +243,26 @@ bool show_needs_person(const struct json *connection)
 	return kind != FAULT_NONE && !fault_meaning(kind)->retried;
 }
 
+/* Does @connection wait for an operator's word about who approved? */
+static bool waits_for_word(const struct json *connection)
+{
+	const char *kind = json_get_text(json_get(connection, "fault"), "kind");
+
+	return text_equal(json_get_text(connection, "state"), "confirming") &&
+		(text_equal(kind, fault_kind_to_string(FAULT_NEEDS_APPROVAL)) ||
+			text_equal(kind, fault_kind_to_string(FAULT_WRONG_IDENTITY)));
+}
+
+/* What an operator says about who approved. */
+static int add_word(struct buf *ret, const char *name, bool replace)
+{
+	(void)buf_add_text(ret, "run: grantctl confirm "); /* failures stick */
+	(void)notice_add_clean(ret, name);
+	(void)buf_add_text(
+		ret, replace ? " --replace, or: grantctl reject " : ", or: grantctl reject ");
+	return notice_add_clean(ret, name);
+}
+
 bool show_is_token(const char *text)
 {
 	const char *c = text;
@@ -259,6 +279,8 @@ int show_advice(const struct json *connection, struct now now, struct buf *ret)
 	int r;
 
 	name = name ? name : "NAME";
+	if (waits_for_word(connection))
+		return add_word(ret, name, trouble(connection) == FAULT_WRONG_IDENTITY);
 	r = add_remedy(ret, name, trouble(connection), retry_at, now);
 	if (r < 0 || !text_equal(json_get_text(json_get(connection, "approval"), "kind"), "paste"))
 		return r;
@@ -266,6 +288,32 @@ int show_advice(const struct json *connection, struct now now, struct buf *ret)
 		ret->len > 0 ? "; and once its address was opened: grantctl paste "
 			     : "run: grantctl paste "); /* failures stick */
 	return notice_add_clean(ret, name);
+}
+
+/* Who approved, for operators: "approved by alice (alice@example.com, subject 1)". */
+static int add_identity(struct buf *ret, const struct json *identity)
+{
+	const char *subject = json_get_text(identity, "subject");
+	const char *username = json_get_text(identity, "username");
+	const char *email = json_get_text(identity, "email");
+	struct buf line = BUF(WIRE_REPLY_MAX);
+	bool confirmed = false;
+	int r;
+
+	if (!subject)
+		return 0;
+	(void)json_bool(json_get(identity, "confirmed"), &confirmed); /* no word of it: no */
+	(void)buf_add_text(&line, "approved by ");                    /* failures stick */
+	if (username)
+		(void)buf_printf(&line, "%s (", username);
+	if (email)
+		(void)buf_printf(&line, "%s, ", email);
+	r = buf_printf(&line, "subject %s%s%s", subject, username ? ")" : "",
+		confirmed ? "" : ", not confirmed");
+	if (r == 0)
+		r = add_paragraph(ret, buf_text(&line));
+	buf_done(&line);
+	return r;
 }
 
 static int add_fault(struct buf *ret, const struct json *fault)
@@ -289,9 +337,10 @@ static int add_remarks(struct buf *ret, const struct json *connection, struct no
 {
 	const struct json *fault = json_get(connection, "fault");
 	struct buf advice = BUF(WIRE_REPLY_MAX);
-	int r = 0;
+	int r;
 
-	if (json_is(fault, JSON_OBJECT))
+	r = add_identity(ret, json_get(connection, "identity"));
+	if (r == 0 && json_is(fault, JSON_OBJECT))
 		r = add_fault(ret, fault);
 	if (r == 0)
 		r = show_advice(connection, now, &advice);
@@ -386,6 +435,8 @@ static int show_not_usable(
 
 	begin(why, name);
 	(void)notice_add_clean(why, detail && *detail ? detail : "not usable"); /* failures stick */
+	if (detail && strstr(detail, "run grantctl confirm "))
+		return code == EXIT_DONE ? EXIT_FAILED : code; /* it says itself what to do */
 	len = why->len;
 	(void)buf_add_text(why, "; ");
 	(void)add_remedy(
@@ -395,12 +446,19 @@ static int show_not_usable(
 	return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 
+/* Is @detail about who approved? Then the address has done its work. */
+static bool is_about_approver(const char *detail)
+{
+	return detail &&
+		(strstr(detail, "run grantctl confirm ") || text_starts(detail, "who approved "));
+}
+
 bool show_paste_again(const struct wire_reply *reply, const char *name, struct buf *why)
 {
 	enum fault_kind kind = kind_of(json_get_text(reply->parameters, "kind"));
 	const char *detail = json_get_text(reply->parameters, "detail");
 
-	if (reply->error != WIRE_NOT_USABLE ||
+	if (reply->error != WIRE_NOT_USABLE || is_about_approver(detail) ||
 		(kind != FAULT_NEEDS_APPROVAL && kind != FAULT_TRANSIENT &&
 			kind != FAULT_THROTTLED && kind != FAULT_PROVIDER_DOWN))
 		return false;

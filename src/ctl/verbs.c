@@ -455,6 +455,28 @@ static int run_login(const struct options *o, struct buf *why)
 	return code == EXIT_DONE ? print_word(named.name, "ready", why) : code;
 }
 
+static int run_confirm(const struct options *o, struct buf *why)
+{
+	struct wire_named named = {.replace = options_have(o, OPTION_REPLACE)};
+	struct wire_reply reply = {0};
+	int code;
+
+	code = call_named(o, WIRE_CONFIRM, &named, &reply, why);
+	wire_reply_done(&reply);
+	return code == EXIT_DONE ? print_word(named.name, "confirmed", why) : code;
+}
+
+static int run_reject(const struct options *o, struct buf *why)
+{
+	struct wire_named named = {0};
+	struct wire_reply reply = {0};
+	int code;
+
+	code = call_named(o, WIRE_REJECT, &named, &reply, why);
+	wire_reply_done(&reply);
+	return code == EXIT_DONE ? print_word(named.name, "rejected and revoked", why) : code;
+}
+
 static int run_paste(const struct options *o, struct buf *why)
 {
 	_cleanup_(buf_done) struct buf address = BUF(WIRE_ADDRESS_MAX);
@@ -752,6 +774,10 @@ const struct verb verbs[] = {
 		"Show the state of all connections, or of those named.", run_status},
 	{"login", WORDS_NAME, NULL, O(OPTION_NO_WAIT) | O(OPTION_CANCEL),
 		"Start an approval or show the pending one, and wait for its end.", run_login},
+	{"confirm", WORDS_NAME, NULL, O(OPTION_REPLACE),
+		"Say that whoever approved is the right person.", run_confirm},
+	{"reject", WORDS_NAME, NULL, 0,
+		"Say that it is not: have the provider revoke what was approved.", run_reject},
 	{"paste", WORDS_INPUT, NULL, O(OPTION_CODE_ONLY),
 		"Complete an approval with the address that the browser ended at.", run_paste},
 	{"token", WORDS_NAME, NULL, O(OPTION_MIN_VALID) | O(OPTION_HEADER) | O(OPTION_JSON),

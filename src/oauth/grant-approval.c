@@ -23,6 +23,7 @@ void grant_drop_approval(struct grant *g)
 
 	device_authorization_done(&a->device);
 	a->verifier = secret_free(a->verifier);
+	a->nonce = secret_free(a->nonce);
 	a->state = secret_free(a->state);
 	a->redirect_uri = mem_free(a->redirect_uri);
 	g->code = secret_free(g->code);
@@ -228,6 +229,7 @@ static int take_device(struct grant *g, struct device_authorization *device, str
 	a->device = *device;
 	*device = (struct device_authorization){0};
 	a->verifier = steal(g->verifier);
+	a->nonce = steal(g->nonce);
 	a->expires_usec = usec_add(now.wall_usec, a->device.lifetime_usec);
 	g->approval_expires_boot = usec_add(now.boot_usec, a->device.lifetime_usec);
 	grant_schedule_poll(g, 0, now);
@@ -276,7 +278,10 @@ int grant_take_approved(struct grant *g, struct token *t, struct now now)
 
 	if (refuse_worse_token(g, t, now))
 		return 0;
-	r = grant_take_token(g, t, true, now);
+	if (grant_checks(g))
+		r = grant_hold_token(g, t, now);
+	else
+		r = grant_take_token(g, t, true, now);
 	if (r < 0)
 		return r;
 	grant_drop_approval(g);
@@ -284,27 +289,39 @@ int grant_take_approved(struct grant *g, struct token *t, struct now now)
 	return 0;
 }
 
-int grant_prepare_verifier(struct grant *g)
+/* 32 random bytes in base64url, in place of *ret. 0, -ENOMEM. */
+static int draw_secret(struct grant *g, struct secret **ret)
 {
 	uint8_t random[32];
-	struct secret *verifier = NULL;
+	struct secret *drawn = NULL;
 	int r;
 
 	r = grant_draw(g, random);
 	if (r == 0)
-		r = pkce_verifier(random, &verifier);
+		r = pkce_verifier(random, &drawn);
 	mem_wipe(random, sizeof(random));
 	if (r < 0)
 		return r;
-	secret_free(g->verifier);
-	g->verifier = verifier;
+	secret_free(*ret);
+	*ret = drawn;
 	return 0;
+}
+
+int grant_prepare_verifier(struct grant *g)
+{
+	int r;
+
+	r = draw_secret(g, &g->verifier);
+	g->nonce = secret_free(g->nonce);
+	if (r == 0 && names_have(&g->setup.scopes, "openid"))
+		r = draw_secret(g, &g->nonce);
+	return r;
 }
 
 void grant_retry_login(struct grant *g, struct now now)
 {
 	if (g->fault.kind == FAULT_MISCONFIGURED && !grant_have(g) && !g->record.approval.present &&
-		!grant_unattended(g))
+		!grant_candidate(g) && !grant_unattended(g))
 		grant_want_login(g, now.boot_usec, false);
 }
 
@@ -313,7 +330,8 @@ void grant_resume_login(struct grant *g, struct now now)
 	const struct fault *f = &g->record.fault;
 
 	g->login_boot = USEC_NEVER;
-	if (g->record.approval.present || grant_have(g) || grant_unattended(g))
+	if (g->record.approval.present || grant_have(g) || grant_candidate(g) ||
+		grant_unattended(g))
 		return;
 	if (f->kind != FAULT_NONE && g->fault.kind == FAULT_NONE) {
 		g->fault = *f;
@@ -322,6 +340,6 @@ void grant_resume_login(struct grant *g, struct now now)
 	}
 	if (f->kind == FAULT_EXPIRED_CODE)
 		schedule_renewal(g, g->record.fault_since_usec, now);
-	else if (f->kind != FAULT_DENIED)
+	else if (f->kind != FAULT_DENIED && f->kind != FAULT_WRONG_IDENTITY)
 		grant_want_login(g, now.boot_usec, false);
 }

@@ -15,8 +15,12 @@ static const char *endpoint_in(const struct metadata *m, enum task task)
 		return m->device_authorization;
 	if (task == TASK_AUTHORIZE)
 		return m->authorization;
-	if (task == TASK_REVOKE)
+	if (task == TASK_REVOKE || task == TASK_DISCARD)
 		return m->revocation;
+	if (task == TASK_KEYS)
+		return m->jwks;
+	if (task == TASK_IDENTITY)
+		return m->userinfo;
 	if (task == TASK_INTROSPECT)
 		return m->introspection;
 	return m->token;
@@ -24,6 +28,8 @@ static const char *endpoint_in(const struct metadata *m, enum task task)
 
 const char *grant_endpoint(const struct grant *g, enum task task)
 {
+	if (task == TASK_IDENTITY && g->setup.approver.url)
+		return g->setup.approver.url;
 	return endpoint_in(&g->endpoints, task);
 }
 
@@ -35,7 +41,7 @@ bool grant_metadata_wanted(const struct grant *g, enum task task, struct now now
 	bool fresh =
 		g->discovered && !g->metadata_doubted && now.boot_usec < g->metadata_expires_boot;
 
-	if (!g->setup.issuer || fresh ||
+	if (!g->setup.issuer || fresh || (task == TASK_IDENTITY && g->setup.approver.url) ||
 		(endpoint_in(&g->setup.endpoints, task) &&
 			endpoint_in(&g->setup.endpoints, decisive)))
 		return false;
@@ -83,6 +89,11 @@ void grant_metadata_reply(struct grant *g, const struct exchange_reply *reply, s
 		g->document++;
 		grant_wish(g, GRANT_SEND, TASK_METADATA);
 		return;
+	}
+	if (r == -ENOENT && (g->metadata_for == TASK_KEYS || g->metadata_for == TASK_IDENTITY)) {
+		g->document = METADATA_OAUTH;
+		grant_check_unreachable(g, g->metadata_for);
+		return; /* whose endpoints are all configured need not have metadata */
 	}
 	if (r == -ENOENT)
 		fault_set(&why, FAULT_PROTOCOL,

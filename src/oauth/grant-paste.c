@@ -29,8 +29,7 @@ static int asked_scopes(const struct grant *g, struct names *ret)
 }
 
 /* The address to open, in @ret. 0, -ENOMEM, -EMSGSIZE. */
-static int authorization_url(const struct grant *g, const struct secret *state,
-	const struct secret *verifier, char **ret)
+static int authorization_url(const struct grant *g, const struct secret *state, char **ret)
 {
 	_cleanup_(buf_done) struct buf url = BUF(PASTE_MAX);
 	_cleanup_(names_done) struct names scopes = {0};
@@ -45,7 +44,7 @@ static int authorization_url(const struct grant *g, const struct secret *state,
 			&none, g->setup.audience, &g->setup.request_parameters, &parameters);
 	if (r == 0)
 		r = paste_url(grant_endpoint(g, TASK_AUTHORIZE), g->setup.client.id,
-			g->setup.redirect_uri, &scopes, state, pkce ? verifier : NULL, NULL,
+			g->setup.redirect_uri, &scopes, state, pkce ? g->verifier : NULL, g->nonce,
 			&g->setup.resources, &parameters, &url);
 	if (r < 0)
 		return r;
@@ -77,7 +76,7 @@ static int prepare_paste(struct grant *g, struct record_approval *ret)
 	if (r == 0)
 		r = draw_state(g, &state);
 	if (r == 0)
-		r = authorization_url(g, state, g->verifier, &url);
+		r = authorization_url(g, state, &url);
 	if (r < 0)
 		return r;
 	*ret = (struct record_approval){
@@ -85,6 +84,7 @@ static int prepare_paste(struct grant *g, struct record_approval *ret)
 		.binding = steal(binding),
 		.device.verification_uri = steal(url),
 		.verifier = steal(g->verifier),
+		.nonce = steal(g->nonce),
 		.state = steal(state),
 		.redirect_uri = steal(redirect_uri),
 		.names_issuer = g->endpoints.names_issuer,

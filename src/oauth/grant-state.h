@@ -22,6 +22,29 @@ enum task {
 	TASK_REFRESH,
 	TASK_REVOKE,
 	TASK_INTROSPECT, /* ask how long the token held lives */
+	TASK_KEYS,       /* ask for the keys that an id_token is signed with */
+	TASK_IDENTITY,   /* ask who approved */
+	TASK_CANDIDATE,  /* refresh what is not confirmed yet */
+	TASK_DISCARD,    /* give back what is of the wrong person */
+};
+
+/* What is being found out about the candidate in the record. It is not on disk: after a restart it
+ * is found out again. */
+struct check {
+	bool unstored; /* the candidate is not on disk yet */
+	uint64_t expires_boot;
+	uint64_t refresh_boot;
+	uint64_t due_boot; /* of the next question; USEC_NEVER: it is a person's turn */
+	unsigned attempts;
+	bool renewed;        /* its token was refused, and refreshed once for that */
+	bool keys_asked;     /* for this candidate: a key that is not among them is not there */
+	bool no_keys;        /* the provider tells no address of its keys */
+	bool no_userinfo;    /* nothing more is to be had from userinfo */
+	struct json *claims; /* of the id_token, which is good */
+	bool found_out;      /* all is known that can be */
+	struct identity identity;
+	enum { UNDECIDED, CONFIRMED, CONFIRMED_TO_REPLACE, REJECTED } word; /* an operator's */
+	struct fault fault; /* why it is not confirmed */
 };
 
 /* The access token that may be handed out: stored, with its life on the boot clock. */
@@ -73,6 +96,7 @@ struct grant {
 	unsigned login_attempts;
 	bool renewing; /* the login is by ourselves, after an expired code */
 	struct secret *verifier;
+	struct secret *nonce;
 	char jti[44];          /* of the assertion in the request that is wanted */
 	uint64_t request_wall; /* when it was */
 	struct secret *code;   /* pasted, to be exchanged; not on disk, since it is spent once */
@@ -81,6 +105,13 @@ struct grant {
 	unsigned poll_failures;
 	uint64_t poll_boot;
 	uint64_t approval_expires_boot;
+
+	struct check check;
+	struct json *keys; /* of the provider, NULL until asked for */
+	uint64_t keys_expire_boot;
+	uint64_t discard_boot;
+	unsigned discards;
+	struct grant_decided decided;
 
 	bool revoke_wanted;
 	bool forgetting; /* the record to be stored is the one without the grant */
@@ -154,13 +185,24 @@ const char *grant_missing_scope(const struct grant *g, const struct names *grant
 /* When the grant ends whatever is done, as far as that is known (wall); 0 where not. */
 uint64_t grant_end_of(const struct grant *g);
 uint64_t grant_held_remaining(const struct held *h, struct now now);
-/* Alive for a while yet, and its scope in order. */
+/* Are its scope, and who gave it, as they must be? */
+bool grant_in_order(const struct grant *g);
+/* Alive for a while yet, and in order. */
 bool grant_usable(const struct grant *g, struct now now);
 /* What was received is on disk: from here on it may be read. */
 void grant_adopt(struct grant *g, struct now now);
 void grant_refresh_failed(struct grant *g, const struct verdict *v, struct now now);
 /* Make @t the grant to be stored, and keep a copy to be read once it is. */
 int grant_take_token(struct grant *g, struct token *t, bool approved, struct now now);
+/* Put @t into @rg; with @before: what it leaves out stays as in @rg. @t is emptied when it is
+ * taken. *ret_held (NULL: not wanted) is a copy to be handed out. 0, -ENOMEM. */
+int grant_fill(struct grant *g, struct record_grant *rg, struct token *t, bool before,
+	struct held *ret_held, struct now now);
+uint64_t grant_token_lifetime(const struct grant *g, const struct token *t);
+/* Say what is not in order about the token held. */
+void grant_describe_held(struct grant *g, struct now now);
+/* A refresh has shown that the grant is of @other now: it is over, and to be given back. */
+void grant_refuse_held(struct grant *g, const struct identity *other, struct now now);
 /* Erase the grant, as an operator asked. */
 void grant_give_up(struct grant *g, struct now now);
 void grant_revoke_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
@@ -198,13 +240,60 @@ void grant_device_reply(struct grant *g, const struct exchange_reply *reply, str
 int grant_take_approved(struct grant *g, struct token *t, struct now now);
 /* Show what was asked for: the approval in the record is new. */
 void grant_announce(struct grant *g);
-/* A fresh PKCE verifier for the next device authorization. 0, -ENOMEM. */
+/* A fresh PKCE verifier, and with openid a nonce, for the next approval. 0, -ENOMEM. */
 int grant_prepare_verifier(struct grant *g);
 /* Ask for a code again where the client was refused before. */
 void grant_retry_login(struct grant *g, struct now now);
-/* Without a grant an approval starts by itself, but not where a person has denied it, and not more
- * often than codes are renewed. */
+/* Without a grant an approval starts by itself, but not where a person has denied it or the wrong
+ * one has given it, and not more often than codes are renewed. */
 void grant_resume_login(struct grant *g, struct now now);
+
+/* grant-identity.c: who approved (OpenID Connect Core 1.0) */
+
+/* Is there something approved that is not confirmed yet, and is it for this setup? */
+bool grant_candidate(const struct grant *g);
+/* Is there something of the wrong person that is not given back yet? */
+bool grant_discarding(const struct grant *g);
+/* Does what a new approval brings have to be checked? */
+bool grant_checks(const struct grant *g);
+/* Hold @t until it is known who approved; @t is emptied when it is taken. 0, -ENOMEM. */
+int grant_hold_token(struct grant *g, struct token *t, struct now now);
+/* The same of the token that a refresh brought for the candidate. */
+int grant_hold_refreshed(struct grant *g, struct token *t, struct now now);
+/* Is the token @t that a refresh brought of another person than the grant was? Then nothing of it
+ * is handed out, the grant is over, and 1 is returned, with @t emptied; 0 where it is not, or where
+ * nobody can tell; -ENOMEM. */
+int grant_refuse_refreshed(struct grant *g, struct token *t, struct now now);
+/* Is something to be asked, or decided, about the candidate? Else the deadline is brought forward.
+ */
+bool grant_check_due(struct grant *g, struct now now);
+void grant_check(struct grant *g, struct now now);
+void grant_check_failed(struct grant *g, enum task task, const struct verdict *v, struct now now);
+/* The address that @task of a check goes to is not told. */
+void grant_check_unreachable(struct grant *g, enum task task);
+void grant_check_reply(
+	struct grant *g, enum task task, const struct exchange_reply *reply, struct now now);
+/* Take up the candidate of the record, at start and when the configuration has changed. */
+void grant_resume_check(struct grant *g, struct now now);
+void grant_check_done(struct check *k);
+/* Say why the candidate is not confirmed. */
+void grant_describe_check(struct grant *g, struct now now);
+/* An operator's word about the candidate. */
+void grant_command_confirm(struct grant *g, enum grant_command command);
+/* Is the grant held of another person than the configuration expects? Then @ret tells. */
+bool grant_of_wrong_person(const struct grant *g, struct fault *ret);
+
+/* grant-discard.c: what is of the wrong person is given back (RFC 7009) */
+
+/* The token to give back, NULL where there is none. */
+const struct token *grant_discarded(const struct grant *g);
+void grant_discard(struct grant *g, struct now now);
+void grant_begin_discard(struct grant *g, struct record_grant *rg, struct now now);
+void grant_discard_failed(struct grant *g, const struct verdict *v, struct now now);
+void grant_discard_reply(struct grant *g, const struct exchange_reply *reply, struct now now);
+/* A person wants to go on: do not try for long. */
+void grant_hurry_discard(struct grant *g, struct now now);
+void grant_decide(struct grant *g, enum grant_decision decision, const struct identity *who);
 
 /* grant-paste.c: a person approves, and brings the code back (RFC 6749 §4.1) */
 
@@ -229,6 +318,8 @@ void grant_metadata_reply(struct grant *g, const struct exchange_reply *reply, s
 
 /* grant.c */
 
+/* Begin @task: first the metadata it needs and the intent on disk, then its request. */
+void grant_begin(struct grant *g, enum task task, struct now now);
 /* @task came to nothing: what follows is decided where the task is at home. */
 void grant_fail_task(
 	struct grant *g, enum task task, const struct verdict *verdict, struct now now);

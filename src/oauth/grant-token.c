@@ -28,7 +28,8 @@ void grant_held_done(struct held *h)
 
 bool grant_have(const struct grant *g)
 {
-	return g->record.grant.present && text_equal(g->record.grant.binding, g->binding);
+	return g->record.grant.present && !g->record.grant.discard &&
+		text_equal(g->record.grant.binding, g->binding);
 }
 
 bool grant_unattended(const struct grant *g)
@@ -96,10 +97,17 @@ static uint64_t held_skew(const struct held *h)
 	return sixth < USABLE_SKEW ? sixth : USABLE_SKEW;
 }
 
+bool grant_in_order(const struct grant *g)
+{
+	struct fault why;
+
+	return !grant_missing_scope(g, &g->held.token.scopes) && !grant_of_wrong_person(g, &why);
+}
+
 bool grant_usable(const struct grant *g, struct now now)
 {
 	return grant_held_remaining(&g->held, now) > held_skew(&g->held) && !g->held.refuted &&
-		!grant_missing_scope(g, &g->held.token.scopes);
+		grant_in_order(g);
 }
 
 /* How long ago the token held was received. */
@@ -140,11 +148,15 @@ static void schedule_refresh(struct grant *g, struct now now)
 	g->refresh_boot = usec_add(now.boot_usec, in);
 }
 
-static void describe_missing_scope(struct grant *g, struct now now)
+void grant_describe_held(struct grant *g, struct now now)
 {
 	const char *missing = grant_missing_scope(g, &g->held.token.scopes);
 	struct fault f;
 
+	if (g->held.present && grant_of_wrong_person(g, &f)) {
+		grant_set_fault(g, &f, now);
+		return;
+	}
 	if (!g->held.present || !missing)
 		return;
 	fault_set(&f, FAULT_MISSING_SCOPE,
@@ -176,6 +188,8 @@ static void conclude_token(struct grant *g, bool approved, const struct fault *w
 	grant_conclude(g, GRANT_END_REFRESH, why);
 	if (approved || grant_unattended(g))
 		grant_conclude(g, GRANT_END_APPROVAL, why);
+	if (approved)
+		grant_conclude(g, GRANT_END_CONFIRMATION, why);
 }
 
 void grant_adopt(struct grant *g, struct now now)
@@ -191,19 +205,16 @@ void grant_adopt(struct grant *g, struct now now)
 	if (g->held.lifetime_usec > 0)
 		g->refresh_attempts = 0;
 	distrust_dead_token(g, now);
-	describe_missing_scope(g, now);
+	grant_describe_held(g, now);
 	why = g->fault.kind == FAULT_NONE ? NULL : &g->fault;
 	conclude_token(g, g->held.approved, why);
+	grant_describe_check(g, now);
 }
 
 /* The grant is over, by the provider's word or because nothing of it can be used any more. */
 static void end_grant(struct grant *g, const struct fault *f, struct now now)
 {
-	struct record_grant *rg = &g->record.grant;
-
-	token_done(&rg->token);
-	rg->binding = mem_free(rg->binding);
-	*rg = (struct record_grant){.present = false};
+	record_grant_done(&g->record.grant);
 	grant_held_done(&g->held);
 	grant_held_done(&g->incoming);
 	g->refresh_boot = USEC_NEVER;
@@ -256,6 +267,10 @@ static int complete_token(struct token *t, const struct token *before, const str
 		return -ENOMEM;
 	if (!before)
 		return 0;
+	secret_free(t->id_token); /* that of the approval is the one that counts */
+	t->id_token = secret_copy(before->id_token);
+	if (!t->id_token != !before->id_token)
+		return -ENOMEM;
 	if (!t->refresh_token && before->refresh_token) {
 		t->refresh_token = secret_copy(before->refresh_token);
 		if (!t->refresh_token)
@@ -268,29 +283,39 @@ static int complete_token(struct token *t, const struct token *before, const str
 	return 0;
 }
 
-int grant_take_token(struct grant *g, struct token *t, bool approved, struct now now)
+uint64_t grant_token_lifetime(const struct grant *g, const struct token *t)
 {
-	struct record_grant *rg = &g->record.grant;
-	const struct token *before = approved || grant_unattended(g) ? NULL : &rg->token;
-	struct held incoming = {.present = true, .approved = approved};
-	char *binding = NULL;
+	return t->lifetime_given ? t->lifetime_usec : g->setup.assume_lifetime_usec;
+}
+
+/* A copy of @t that is to be handed out. */
+static int copy_held(const struct grant *g, const struct token *t, struct held *ret, struct now now)
+{
+	struct held held = {.present = true, .lifetime_usec = grant_token_lifetime(g, t)};
+
+	if (token_copy(t, &held.token) < 0)
+		return -ENOMEM;
+	held.expires_boot = usec_add(now.boot_usec, held.lifetime_usec);
+	held.expires_wall = usec_add(now.wall_usec, held.lifetime_usec);
+	*ret = held;
+	return 0;
+}
+
+int grant_fill(struct grant *g, struct record_grant *rg, struct token *t, bool before,
+	struct held *ret_held, struct now now)
+{
+	const struct token *kept = before ? &rg->token : NULL;
+	_cleanup_(mem_freep) char *binding = mem_strdup(g->binding);
 	bool rotated;
 
-	if (complete_token(t, before, &g->setup.scopes) < 0 || token_copy(t, &incoming.token) < 0 ||
-		!(binding = mem_strdup(g->binding))) {
-		grant_held_done(&incoming);
+	if (!binding || complete_token(t, kept, &g->setup.scopes) < 0)
 		return -ENOMEM;
-	}
-	if (grant_unattended(g)) {
-		/* RFC 6749 §4.4.3 wants none, and there is nothing to keep it for. */
+	if (grant_unattended(
+		    g)) /* RFC 6749 §4.4.3 wants none, and there is nothing to keep it for */
 		t->refresh_token = secret_free(t->refresh_token);
-		incoming.token.refresh_token = secret_free(incoming.token.refresh_token);
-	}
-	incoming.lifetime_usec =
-		t->lifetime_given ? t->lifetime_usec : g->setup.assume_lifetime_usec;
-	incoming.expires_boot = usec_add(now.boot_usec, incoming.lifetime_usec);
-	incoming.expires_wall = usec_add(now.wall_usec, incoming.lifetime_usec);
-	rotated = before && !secret_equal(before->refresh_token, t->refresh_token);
+	if (ret_held && copy_held(g, t, ret_held, now) < 0)
+		return -ENOMEM;
+	rotated = before && !secret_equal(kept->refresh_token, t->refresh_token);
 	if (t->refresh_lifetime_usec > 0)
 		rg->refresh_expires_usec = usec_add(now.wall_usec, t->refresh_lifetime_usec);
 	else if (!before || rotated)
@@ -300,15 +325,29 @@ int grant_take_token(struct grant *g, struct token *t, bool approved, struct now
 	rg->token = *t;
 	*t = (struct token){0};
 	mem_free(rg->binding);
-	rg->binding = binding;
+	rg->binding = steal(binding);
 	rg->present = true;
 	rg->obtained_usec = now.wall_usec;
-	rg->expires_usec = incoming.expires_wall;
+	rg->expires_usec = usec_add(now.wall_usec, grant_token_lifetime(g, &rg->token));
 	rg->refresh_sent = false;
 	/* Until a refresh has shown otherwise, a refresh token is taken to be good for one use. */
-	rg->rotates = approved || rotated;
-	if (approved)
+	rg->rotates = !before || rotated;
+	if (!before)
 		rg->approved_usec = now.wall_usec;
+	return 0;
+}
+
+int grant_take_token(struct grant *g, struct token *t, bool approved, struct now now)
+{
+	const bool before = !approved && !grant_unattended(g);
+	struct held incoming = {.present = false};
+
+	t->id_token = secret_free(t->id_token); /* was looked at, or nobody wants to know */
+	if (grant_fill(g, &g->record.grant, t, before, &incoming, now) < 0)
+		return -ENOMEM;
+	if (!before)
+		identity_done(&g->record.identity);
+	incoming.approved = approved;
 	grant_held_done(&g->incoming);
 	g->incoming = incoming;
 	g->record.fault = (struct fault){.kind = FAULT_NONE};
@@ -316,6 +355,27 @@ int grant_take_token(struct grant *g, struct token *t, bool approved, struct now
 	g->intent_stored = false;
 	g->dirty = true;
 	return 0;
+}
+
+void grant_refuse_held(struct grant *g, const struct identity *other, struct now now)
+{
+	char who[IDENTITY_TEXT_MAX], before[IDENTITY_TEXT_MAX];
+	struct fault f;
+
+	identity_describe(other, who);
+	identity_describe(&g->record.identity, before);
+	fault_set(&f, FAULT_WRONG_IDENTITY,
+		"a refresh brought a token of %.100s, and the grant was given by %.100s: it is given "
+		"back, log in again",
+		who, before);
+	grant_held_done(&g->held);
+	g->refresh_boot = USEC_NEVER;
+	g->maybe_spent = false;
+	g->intent_stored = false;
+	grant_begin_discard(g, &g->record.grant, now);
+	grant_decide(g, GRANT_REFUSED, other);
+	grant_record_fault(g, &f, now);
+	grant_conclude(g, GRANT_END_REFRESH, &f);
 }
 
 void grant_give_up(struct grant *g, struct now now)
@@ -326,6 +386,9 @@ void grant_give_up(struct grant *g, struct now now)
 	g->login_boot = USEC_NEVER;
 	g->revoke_wanted = false;
 	g->record.renewals = 0;
+	record_candidate_done(&g->record.candidate);
+	grant_check_done(&g->check);
+	identity_done(&g->record.identity);
 	fault_set(&f, FAULT_NEEDS_APPROVAL,
 		"the grant was given up by an operator: log in for another");
 	end_grant(g, &f, now);
@@ -439,6 +502,15 @@ static int load_held(struct grant *g, struct now now)
 	return 0;
 }
 
+/* Where nobody approves, another token is had for the asking, and shows whose it is. */
+static void renew_unproved(struct grant *g, struct now now)
+{
+	struct fault why;
+
+	if (grant_unattended(g) && grant_of_wrong_person(g, &why))
+		g->refresh_boot = now.boot_usec;
+}
+
 void grant_resume_grant(struct grant *g, struct now now)
 {
 	struct fault f;
@@ -448,7 +520,7 @@ void grant_resume_grant(struct grant *g, struct now now)
 		g->refresh_boot = grant_can_refresh(g) ? now.boot_usec : USEC_NEVER;
 		if (grant_given_up(g))
 			grant_set_fault(g, &g->record.fault, now);
-		if (g->record.grant.present && !grant_unattended(g)) {
+		if (g->record.grant.present && !g->record.grant.discard && !grant_unattended(g)) {
 			fault_set(&f, FAULT_NEEDS_APPROVAL,
 				"provider, client_id, resource or scopes have changed since the grant was given: it is "
 				"kept but not used");
@@ -466,15 +538,17 @@ void grant_resume_grant(struct grant *g, struct now now)
 	/* After a lost reply, the sooner the likelier a grace period still holds. */
 	if (grant_can_refresh(g) && g->maybe_spent)
 		g->refresh_boot = now.boot_usec;
+	renew_unproved(g, now);
 	describe_doubt(g, now);
-	describe_missing_scope(g, now);
+	grant_describe_held(g, now);
 }
 
 void grant_review_token(struct grant *g, struct now now)
 {
 	bool due = g->refresh_boot <= now.boot_usec;
 
-	if (g->fault.kind == FAULT_MISCONFIGURED || g->fault.kind == FAULT_MISSING_SCOPE)
+	if (g->fault.kind == FAULT_MISCONFIGURED || g->fault.kind == FAULT_MISSING_SCOPE ||
+		(g->fault.kind == FAULT_WRONG_IDENTITY && grant_have(g)))
 		grant_clear_fault(g);
 	if (!g->held.present) {
 		if (grant_unattended(g) && grant_can_refresh(g))
@@ -483,13 +557,25 @@ void grant_review_token(struct grant *g, struct now now)
 	}
 	if (g->refresh_boot == USEC_NEVER || (!due && g->refresh_attempts == 0))
 		schedule_refresh(g, now);
-	describe_missing_scope(g, now);
+	renew_unproved(g, now);
+	grant_describe_held(g, now);
 }
 
 static void follow_held(struct held *h, struct now now)
 {
 	if (h->present)
 		h->expires_wall = usec_add(now.wall_usec, grant_held_remaining(h, now));
+}
+
+static void follow_candidate(struct grant *g, struct now now)
+{
+	struct record_grant *c = &g->record.candidate.grant;
+
+	if (!grant_candidate(g))
+		return;
+	c->expires_usec = usec_add(now.wall_usec, usec_sub(g->check.expires_boot, now.boot_usec));
+	c->obtained_usec = usec_sub(c->expires_usec, grant_token_lifetime(g, &c->token));
+	g->dirty = true;
 }
 
 static void follow_token(struct grant *g, struct now now)
@@ -500,7 +586,7 @@ static void follow_token(struct grant *g, struct now now)
 		if (load_held(g, now) == 0 && g->refresh_attempts == 0) {
 			grant_clear_fault(g);
 			schedule_refresh(g, now);
-			describe_missing_scope(g, now);
+			grant_describe_held(g, now);
 		}
 		return;
 	}
@@ -538,6 +624,7 @@ void grant_follow_clock(struct grant *g, struct now now)
 			usec_add(now.wall_usec, usec_sub(g->approval_expires_boot, now.boot_usec));
 		g->dirty = true;
 	}
+	follow_candidate(g, now);
 	follow_token(g, now);
 	if (moved <= -(int64_t)ASSERTION_STEP || moved >= (int64_t)ASSERTION_STEP)
 		retry_assertion(g, now);

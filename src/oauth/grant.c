@@ -30,6 +30,7 @@ static const char *const state_names[_GRANT_STATE_MAX] = {
 	[GRANT_AWAITING_APPROVAL] = "awaiting_approval",
 	[GRANT_AUTHORIZING] = "authorizing",
 	[GRANT_STORING] = "storing",
+	[GRANT_CONFIRMING] = "confirming",
 	[GRANT_READY] = "ready",
 	[GRANT_REFRESHING] = "refreshing",
 	[GRANT_DEGRADED] = "degraded",
@@ -51,7 +52,12 @@ static enum hint_at place_of(enum task task)
 	case TASK_CODE:
 		return HINT_CODE;
 	case TASK_REFRESH:
+	case TASK_CANDIDATE:
 		return HINT_TOKEN;
+	case TASK_IDENTITY:
+		return HINT_IDENTITY;
+	case TASK_KEYS:
+	case TASK_DISCARD:
 	case TASK_REVOKE:
 	case TASK_INTROSPECT:
 	case TASK_AUTHORIZE:
@@ -108,11 +114,41 @@ void grant_fail_task(struct grant *g, enum task task, const struct verdict *verd
 		g->revoke_wanted = false;
 		grant_conclude(g, GRANT_END_REVOCATION, &v->fault);
 		break;
+	case TASK_KEYS:
+	case TASK_IDENTITY:
+	case TASK_CANDIDATE:
+		grant_check_failed(g, task, v, now);
+		break;
+	case TASK_DISCARD:
+		grant_discard_failed(g, v, now);
+		break;
 	case TASK_INTROSPECT:
 	case TASK_METADATA:
 	case TASK_NONE:
 		break;
 	}
+}
+
+/* A new token without a person's doing, or another one of the same grant. 0, -ENOMEM. */
+static int take_refreshed(struct grant *g, struct token *t, struct now now)
+{
+	int r;
+
+	if (grant_unattended(g) && grant_checks(g))
+		return grant_hold_token(g, t, now);
+	r = grant_refuse_refreshed(g, t, now);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return grant_take_token(g, t, false, now);
+}
+
+static int take_token(struct grant *g, enum task task, struct token *t, struct now now)
+{
+	if (task == TASK_REFRESH)
+		return take_refreshed(g, t, now);
+	if (task == TASK_CANDIDATE)
+		return grant_hold_refreshed(g, t, now);
+	return grant_take_approved(g, t, now);
 }
 
 static void token_reply(
@@ -124,8 +160,7 @@ static void token_reply(
 
 	r = reply_token(reply, &g->setup.client, now, &t, &v);
 	if (r == 0 && v.kind == REPLY_OK)
-		r = task == TASK_REFRESH ? grant_take_token(g, &t, false, now)
-					 : grant_take_approved(g, &t, now);
+		r = take_token(g, task, &t, now);
 	token_done(&t);
 	if (r < 0) {
 		v.kind = REPLY_TRANSIENT;
@@ -140,7 +175,14 @@ static void no_endpoint(struct grant *g, enum task task, struct now now)
 {
 	struct verdict v = {.kind = REPLY_MISCONFIGURED};
 
-	if (task == TASK_REVOKE)
+	if (task == TASK_KEYS || task == TASK_IDENTITY) {
+		grant_check_unreachable(g, task);
+		return;
+	}
+	if (task == TASK_DISCARD)
+		fault_set(
+			&v.fault, FAULT_MISCONFIGURED, "the provider tells no revocation endpoint");
+	else if (task == TASK_REVOKE)
 		fault_set(&v.fault, FAULT_MISCONFIGURED,
 			"the provider tells no revocation endpoint: set endpoints.revocation, or run "
 			"grantctl revoke --keep %s to forget the grant here only",
@@ -176,19 +218,34 @@ static int freshen(struct grant *g, struct now now)
 	return 0;
 }
 
-/* Begin @task: first the metadata it needs and the intent on disk, then its request. */
-static void begin(struct grant *g, enum task task, struct now now)
+/* That a refresh token is about to be spent goes to disk first. Returns false where it is there, or
+ * none is spent. */
+static bool note_intent(struct grant *g, enum task task)
+{
+	struct record_grant *candidate = &g->record.candidate.grant;
+
+	if (task == TASK_CANDIDATE && !candidate->refresh_sent) {
+		candidate->refresh_sent = true;
+	} else if (task == TASK_REFRESH && g->record.grant.rotates && !g->intent_stored &&
+		!grant_unattended(g)) {
+		g->record.grant.refresh_sent = true;
+		g->intent_stored = true;
+	} else {
+		return false;
+	}
+	g->dirty = true;
+	return true;
+}
+
+void grant_begin(struct grant *g, enum task task, struct now now)
 {
 	if (grant_metadata_wanted(g, task, now)) {
 		g->metadata_for = task;
 		grant_wish(g, GRANT_SEND, TASK_METADATA);
 	} else if (!grant_endpoint(g, task)) {
 		no_endpoint(g, task, now);
-	} else if (task == TASK_REFRESH && g->record.grant.rotates && !g->intent_stored &&
-		!grant_unattended(g)) {
-		g->record.grant.refresh_sent = true;
-		g->intent_stored = true;
-		g->dirty = true;
+	} else if (note_intent(g, task)) {
+		return;
 	} else if ((task == TASK_DEVICE && grant_prepare_verifier(g) < 0) || freshen(g, now) < 0) {
 		struct verdict v = {.kind = REPLY_TRANSIENT};
 
@@ -208,6 +265,7 @@ static void resume(struct grant *g, struct now now)
 	if (g->record.approval.present && !grant_approval_fits(g))
 		grant_drop_approval(g);
 	grant_resume_grant(g, now);
+	grant_resume_check(g, now);
 	grant_resume_login(g, now);
 }
 
@@ -242,6 +300,7 @@ static void apply_setup(struct grant *g, struct now now)
 	g->document = METADATA_OAUTH;
 	g->reconfigured = false;
 	if (same) {
+		grant_resume_check(g, now);
 		grant_review_approval(g, now);
 		grant_retry_login(g, now);
 		grant_review_token(g, now);
@@ -256,7 +315,7 @@ static void begin_revocation(struct grant *g, struct now now)
 	struct fault f;
 
 	if (grant_have(g)) {
-		begin(g, TASK_REVOKE, now);
+		grant_begin(g, TASK_REVOKE, now);
 		return;
 	}
 	g->revoke_wanted = false;
@@ -285,6 +344,18 @@ static bool approval_over(struct grant *g, struct now now)
 	return false;
 }
 
+/* Where nobody approves, the next token is not asked for before the last one was found good. */
+static bool may_refresh(const struct grant *g)
+{
+	return grant_can_refresh(g) && !(grant_unattended(g) && grant_candidate(g));
+}
+
+/* One approval after the other, so that there is never more than one candidate. */
+static bool may_login(const struct grant *g)
+{
+	return !g->record.approval.present && !grant_candidate(g) && !grant_discarding(g);
+}
+
 /* Do the first thing that is due. Returns true where that may have made another thing due. */
 static bool step(struct grant *g, struct now now)
 {
@@ -302,22 +373,27 @@ static bool step(struct grant *g, struct now now)
 		grant_wish(g, GRANT_STORE, TASK_NONE);
 	} else if (g->reconfigured) {
 		apply_setup(g, now);
-	} else if (g->revoke_wanted) {
+	} else if (grant_discarding(g) && grant_due(g, g->discard_boot, now)) {
+		grant_discard(g, now);
+	} else if (g->revoke_wanted && !grant_discarding(g) && !grant_candidate(g)) {
 		begin_revocation(g, now);
 	} else if (g->code) {
-		begin(g, TASK_CODE, now);
+		grant_begin(g, TASK_CODE, now);
 	} else if (g->record.approval.present && grant_due(g, g->poll_boot, now)) {
-		begin(g, TASK_POLL, now);
+		grant_begin(g, TASK_POLL, now);
 	} else if (grant_have(g) && !g->held.present && grant_due(g, g->refresh_boot, now)) {
 		grant_clear_fault(g);
 		grant_resume_grant(g, now); /* there was no memory for it */
-	} else if (grant_can_refresh(g) && grant_due(g, g->refresh_boot, now)) {
-		begin(g, TASK_REFRESH, now);
+	} else if (grant_check_due(g, now)) {
+		grant_check(g, now);
+	} else if (may_refresh(g) && grant_due(g, g->refresh_boot, now)) {
+		grant_begin(g, TASK_REFRESH, now);
 	} else if (grant_wants_introspection(g) && grant_due(g, g->not_before_boot, now)) {
 		(void)freshen(g, now); /* without randomness the request fails, which is told */
 		grant_wish(g, GRANT_SEND, TASK_INTROSPECT);
-	} else if (!g->record.approval.present && grant_due(g, g->login_boot, now)) {
-		begin(g, g->setup.flow == GRANT_FLOW_PASTE ? TASK_AUTHORIZE : TASK_DEVICE, now);
+	} else if (may_login(g) && grant_due(g, g->login_boot, now)) {
+		grant_begin(
+			g, g->setup.flow == GRANT_FLOW_PASTE ? TASK_AUTHORIZE : TASK_DEVICE, now);
 	} else {
 		return grant_end_unrefreshable(g, now);
 	}
@@ -346,12 +422,15 @@ static bool healthy(const struct grant *g, struct now now)
 static enum grant_state derive_state(const struct grant *g, struct now now)
 {
 	const struct record_approval *approval = &g->record.approval;
-	bool in_order = g->held.present && !grant_missing_scope(g, &g->held.token.scopes);
+	bool in_order = g->held.present && grant_in_order(g);
 
-	if (first_token_unstored(g) || (approval->present && !g->approval_stored))
+	if (first_token_unstored(g) || (approval->present && !g->approval_stored) ||
+		(grant_candidate(g) && g->check.unstored))
 		return GRANT_STORING;
 	if (approval->present)
 		return GRANT_AWAITING_APPROVAL;
+	if (grant_candidate(g))
+		return GRANT_CONFIRMING;
 	if (grant_given_up(g))
 		return GRANT_NEEDS_APPROVAL;
 	if (grant_unattended(g) && !in_order)
@@ -491,7 +570,10 @@ struct grant *grant_free(struct grant *g)
 	record_done(&g->record);
 	grant_held_done(&g->held);
 	grant_held_done(&g->incoming);
+	grant_check_done(&g->check);
+	json_free(g->keys);
 	secret_free(g->verifier);
+	secret_free(g->nonce);
 	secret_free(g->code);
 	return mem_free(g);
 }
@@ -544,6 +626,14 @@ const char *grant_purpose(const struct grant *g)
 		return "revocation";
 	case TASK_INTROSPECT:
 		return "introspection";
+	case TASK_KEYS:
+		return "keys";
+	case TASK_IDENTITY:
+		return "identity";
+	case TASK_CANDIDATE:
+		return "token not confirmed";
+	case TASK_DISCARD:
+		return "revocation of what is not confirmed";
 	case TASK_AUTHORIZE:
 	case TASK_NONE:
 		break;
@@ -554,12 +644,13 @@ const char *grant_purpose(const struct grant *g)
 bool grant_spending(const struct grant *g)
 {
 	return g->act == GRANT_SEND &&
-		(g->task == TASK_POLL || g->task == TASK_CODE || g->task == TASK_REFRESH);
+		(g->task == TASK_POLL || g->task == TASK_CODE || g->task == TASK_REFRESH ||
+			g->task == TASK_CANDIDATE);
 }
 
 bool grant_unstored(const struct grant *g)
 {
-	return g->incoming.present;
+	return g->incoming.present || g->check.unstored;
 }
 
 static int build_metadata_request(const struct grant *g, struct exchange_request *ret)
@@ -606,12 +697,20 @@ static int build_token_request(const struct grant *g, const char *url, const str
 	return -EINVAL;
 }
 
+static int build_revocation(const char *url, const struct client *client, const struct token *t,
+	struct exchange_request *ret)
+{
+	return request_revocation(url, client,
+		t->refresh_token ? t->refresh_token : t->access_token,
+		t->refresh_token ? "refresh_token" : "access_token", ret);
+}
+
 static int build_request(
 	const struct grant *g, const struct outgoing *with, struct exchange_request *ret)
 {
 	const struct client *client = &with->client;
 	const struct record_approval *a = &g->record.approval;
-	const struct token *t = &g->record.grant.token;
+	const struct token *candidate = &g->record.candidate.grant.token;
 	const char *url = grant_endpoint(g, g->task);
 
 	switch (g->task) {
@@ -619,7 +718,7 @@ static int build_request(
 		return build_metadata_request(g, ret);
 	case TASK_DEVICE:
 		return request_device_authorization(
-			url, client, &g->setup.scopes, g->verifier, &with->first, ret);
+			url, client, &g->setup.scopes, g->verifier, g->nonce, &with->first, ret);
 	case TASK_POLL:
 		return request_device_token(url, client, a->device.device_code, &g->setup.scopes,
 			a->verifier, &with->later, ret);
@@ -629,11 +728,18 @@ static int build_request(
 	case TASK_REFRESH:
 		return build_token_request(g, url, with, ret);
 	case TASK_REVOKE:
-		return request_revocation(url, client,
-			t->refresh_token ? t->refresh_token : t->access_token,
-			t->refresh_token ? "refresh_token" : "access_token", ret);
+		return build_revocation(url, client, &g->record.grant.token, ret);
+	case TASK_DISCARD:
+		return build_revocation(url, client, grant_discarded(g), ret);
+	case TASK_KEYS:
+		return request_metadata(url, ret);
+	case TASK_IDENTITY:
+		return request_identity(url, candidate->access_token, ret);
+	case TASK_CANDIDATE:
+		return request_refresh(
+			url, client, candidate->refresh_token, &g->setup.scopes, &with->later, ret);
 	case TASK_INTROSPECT:
-		return request_introspection(url, client, t->access_token, ret);
+		return request_introspection(url, client, g->record.grant.token.access_token, ret);
 	case TASK_AUTHORIZE:
 	case TASK_NONE:
 		break;
@@ -689,6 +795,11 @@ static bool approving(const struct grant *g)
 
 static void command_login(struct grant *g, struct now now)
 {
+	if (grant_candidate(g)) { /* its end is waited for, or an operator's word */
+		if (g->check.fault.kind != FAULT_NONE)
+			grant_conclude(g, GRANT_END_APPROVAL, &g->check.fault);
+		return;
+	}
 	if (g->store_attempts > 0) { /* a person is not asked for what could not be kept */
 		grant_conclude(g, GRANT_END_APPROVAL, &g->fault);
 		return;
@@ -700,6 +811,7 @@ static void command_login(struct grant *g, struct now now)
 	}
 	if (g->record.approval.present)
 		return;
+	grant_hurry_discard(g, now);
 	g->record.renewals = 0;
 	grant_want_login(g, now.boot_usec, false);
 	if (g->not_before_boot > now.boot_usec) {
@@ -714,6 +826,13 @@ static void command_cancel(struct grant *g, struct now now)
 {
 	struct fault f;
 
+	if (grant_candidate(g)) {
+		fault_set(&f, FAULT_NEEDS_APPROVAL,
+			"it was approved already: run grantctl reject %s to refuse it",
+			g->setup.name);
+		grant_conclude(g, GRANT_END_APPROVAL, &f);
+		return;
+	}
 	if (grant_unattended(g)) {
 		fault_set(&f, FAULT_MISCONFIGURED,
 			"nobody has to approve this connection, so there is nothing to cancel");
@@ -735,7 +854,12 @@ static void command_cancel(struct grant *g, struct now now)
 /* Why a refresh can't even be tried now; false where it can. */
 static bool refresh_refused(const struct grant *g, struct now now, struct fault *ret)
 {
-	if (grant_given_up(g) || (!grant_have(g) && !grant_unattended(g)))
+	if (grant_candidate(g) && (!grant_have(g) || grant_unattended(g)) &&
+		g->check.fault.kind != FAULT_NONE)
+		*ret = g->check.fault;
+	else if (grant_candidate(g) && !grant_have(g) && !grant_unattended(g))
+		fault_set(ret, FAULT_TRANSIENT, "who approved is being found out");
+	else if (grant_given_up(g) || (!grant_have(g) && !grant_unattended(g)))
 		fault_set(ret, FAULT_NEEDS_APPROVAL, "there is no grant");
 	else if (!grant_can_refresh(g))
 		fault_set(ret, FAULT_NEEDS_APPROVAL, "the provider gave no refresh token");
@@ -818,6 +942,8 @@ int grant_invalidate(
 static void command_revoke(struct grant *g, bool tell, struct now now)
 {
 	if (tell) {
+		if (grant_candidate(g))
+			grant_command_confirm(g, GRANT_REJECT);
 		g->revoke_wanted = true;
 		return;
 	}
@@ -847,6 +973,11 @@ void grant_command(struct grant *g, enum grant_command command, struct now now)
 	case GRANT_FORGET:
 		command_revoke(g, false, now);
 		break;
+	case GRANT_CONFIRM:
+	case GRANT_CONFIRM_REPLACE:
+	case GRANT_REJECT:
+		grant_command_confirm(g, command);
+		break;
 	case _GRANT_COMMAND_MAX:
 		break;
 	}
@@ -873,7 +1004,15 @@ void grant_reply(
 	case TASK_POLL:
 	case TASK_CODE:
 	case TASK_REFRESH:
+	case TASK_CANDIDATE:
 		token_reply(g, task, reply, now);
+		break;
+	case TASK_KEYS:
+	case TASK_IDENTITY:
+		grant_check_reply(g, task, reply, now);
+		break;
+	case TASK_DISCARD:
+		grant_discard_reply(g, reply, now);
 		break;
 	case TASK_REVOKE:
 		grant_revoke_reply(g, reply, now);
@@ -908,6 +1047,7 @@ static void store_succeeded(struct grant *g, struct now now)
 			grant_set_fault(g, &g->fault_beneath, now);
 	}
 	g->approval_stored = g->record.approval.present;
+	g->check.unstored = false;
 	if (g->incoming.present)
 		grant_adopt(g, now);
 	if (g->forgetting)
@@ -943,6 +1083,8 @@ static uint64_t next_try(const struct grant *g, struct now now)
 		at = g->store_boot;
 	else if (g->record.approval.present && !grant_awaits_paste(g))
 		at = g->poll_boot;
+	else if (grant_candidate(g) && g->fault.kind == g->check.fault.kind)
+		at = g->check.due_boot;
 	else if (grant_have(g))
 		at = g->refresh_boot;
 	if (at == USEC_NEVER || g->fault.kind == FAULT_NONE)
@@ -950,6 +1092,17 @@ static uint64_t next_try(const struct grant *g, struct now now)
 	if (at < g->not_before_boot && g->store_attempts == 0)
 		at = g->not_before_boot;
 	return usec_add(now.wall_usec, usec_sub(at, now.boot_usec));
+}
+
+/* Who approved, or else who gave the grant. */
+static const struct identity *shown_identity(const struct grant *g, bool *ret_confirmed)
+{
+	if (grant_candidate(g) && identity_known(&g->check.identity)) {
+		*ret_confirmed = false;
+		return &g->check.identity;
+	}
+	*ret_confirmed = grant_have(g) && identity_known(&g->record.identity);
+	return *ret_confirmed ? &g->record.identity : NULL;
 }
 
 void grant_view(const struct grant *g, struct now now, struct grant_view *ret)
@@ -976,14 +1129,17 @@ void grant_view(const struct grant *g, struct now now, struct grant_view *ret)
 		.fault_attempts = g->fault_attempts,
 		.fault_retry_usec = next_try(g, now),
 		.outcomes = g->outcomes,
+		.checking = grant_candidate(g) && g->check.fault.kind == FAULT_NONE,
+		.decided = &g->decided,
 	};
+	ret->identity = shown_identity(g, &ret->confirmed);
 }
 
 const struct token *grant_token(const struct grant *g, struct now now, uint64_t *ret_remaining_usec)
 {
 	uint64_t remaining = grant_held_remaining(&g->held, now);
 
-	if (remaining == 0 || g->held.refuted || grant_missing_scope(g, &g->held.token.scopes))
+	if (remaining == 0 || g->held.refuted || !grant_in_order(g))
 		return NULL;
 	*ret_remaining_usec = remaining;
 	return &g->held.token;

@@ -29,6 +29,8 @@ enum grant_state {
 	GRANT_AWAITING_APPROVAL,
 	GRANT_AUTHORIZING, /* in place of the first two where nobody has to approve */
 	GRANT_STORING,
+	GRANT_CONFIRMING, /* who approved is being found out, or a person has to say whether it is
+	                     the right one */
 	GRANT_READY,
 	GRANT_REFRESHING,
 	GRANT_DEGRADED,
@@ -58,6 +60,9 @@ enum grant_command {
 	                  off */
 	GRANT_REVOKE,  /* tell the provider (RFC 7009), then forget */
 	GRANT_FORGET,  /* forget here only */
+	GRANT_CONFIRM, /* who approved is the right person */
+	GRANT_CONFIRM_REPLACE, /* also in place of who gave the grant before */
+	GRANT_REJECT,          /* it is not: give what was approved back, and forget it */
 	_GRANT_COMMAND_MAX,
 };
 
@@ -123,6 +128,7 @@ enum grant_end {
 	GRANT_END_PASTE, /* of what was pasted: with the approval, or before it by a failure */
 	GRANT_END_REFRESH,
 	GRANT_END_REVOCATION,
+	GRANT_END_CONFIRMATION, /* of GRANT_CONFIRM and GRANT_REJECT */
 	_GRANT_END_MAX,
 };
 
@@ -130,6 +136,23 @@ enum grant_end {
 struct grant_outcome {
 	uint32_t count;
 	struct fault fault;
+};
+
+/* What was decided about somebody who approved. */
+enum grant_decision {
+	GRANT_ACCEPTED,
+	GRANT_HELD,      /* until an operator confirms or rejects it */
+	GRANT_REFUSED,   /* the wrong person, or none that can be proved */
+	GRANT_REJECTED,  /* by an operator */
+	GRANT_UNREVOKED, /* what was refused or rejected could not be given back */
+	_GRANT_DECISION_MAX,
+};
+
+/* How many were made so far, and the last one. */
+struct grant_decided {
+	uint32_t count;
+	enum grant_decision decision;
+	char who[IDENTITY_TEXT_MAX];
 };
 
 /* What a person or a program may know; everything is borrowed until the next input. */
@@ -150,11 +173,16 @@ struct grant_view {
 	unsigned fault_attempts;
 	uint64_t fault_retry_usec;            /* wall of the next try, 0 for none by itself */
 	const struct grant_outcome *outcomes; /* by enum grant_end */
+	const struct identity *identity; /* who approved, or gave the grant; NULL where not known */
+	bool confirmed;                  /* the grant held is theirs */
+	bool checking; /* who approved is being found out: the end of that is to come */
+	const struct grant_decided *decided;
 };
 
 void grant_view(const struct grant *g, struct now now, struct grant_view *ret);
 
-/* The token to hand out, NULL where there is none with any life left or its scope is not in order;
+/* The token to hand out, NULL where there is none with any life left or its scope or the identity
+ * of who gave it is not in order;
  * borrowed until the next input. *ret_remaining_usec is its life left. */
 const struct token *grant_token(
 	const struct grant *g, struct now now, uint64_t *ret_remaining_usec);

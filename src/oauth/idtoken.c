@@ -251,7 +251,7 @@ static int check_nonce(
 	_cleanup_(secret_freep) struct secret *nonce = NULL;
 	const char *text = json_get_text(claims, "nonce");
 
-	if (!expect->nonce)
+	if (!expect->nonce || (expect->nonce_optional && !json_get(claims, "nonce")))
 		return 0;
 	if (!text)
 		return refuse(reterr, "has no nonce, though one was sent");
@@ -314,4 +314,24 @@ int idtoken_verify(const char *jwt, size_t len, const struct json *jwks,
 	if (r == 0)
 		*ret_claims = steal(claims);
 	return r;
+}
+
+int idtoken_check(const struct secret *token, const struct json *jwks,
+	const struct idtoken_expect *expect, struct json **ret_claims, struct fault *reterr)
+{
+	return idtoken_verify(
+		secret_expose(token), secret_len(token), jwks, expect, ret_claims, reterr);
+}
+
+int idtoken_peek(const struct secret *token, struct json **ret_claims)
+{
+	struct fault why;
+	struct parted parted;
+	int r;
+
+	r = part_token(secret_expose(token), secret_len(token), &parted, &why);
+	if (r < 0)
+		return r;
+	return read_object(
+		parted.text[PART_PAYLOAD], parted.len[PART_PAYLOAD], "payload", ret_claims, &why);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,9 @@ struct idtoken_expect {
 	const char *issuer;         /* exactly */
 	const char *audience;       /* our client_id */
 	const struct secret *nonce; /* as we sent it, NULL where none was */
-	uint64_t wall_usec;         /* now */
+	bool nonce_optional; /* it need not be there: a device code takes no nonce along everywhere
+	                      */
+	uint64_t wall_usec;  /* now */
 };
 
 /* How far the provider's clock may be from ours. */
@@ -32,3 +35,12 @@ struct idtoken_expect {
  * nonce. -ENOMEM. */
 int idtoken_verify(const char *jwt, size_t len, const struct json *jwks,
 	const struct idtoken_expect *expect, struct json **ret_claims, struct fault *reterr);
+
+/* The same of a token that is kept as a secret. */
+int idtoken_check(const struct secret *token, const struct json *jwks,
+	const struct idtoken_expect *expect, struct json **ret_claims, struct fault *reterr);
+
+/* Read the claims of @token and check nothing: for the reply to a refresh, which came from the
+ * provider itself over TLS (OpenID Connect Core 1.0 §12.2, §3.1.3.7 item 6), to see whether it is
+ * about somebody else. 0, -EBADMSG, -ENOMEM. */
+int idtoken_peek(const struct secret *token, struct json **ret_claims);

@@ -29,6 +29,7 @@ static const struct endpoint {
 	{"revocation_endpoint", offsetof(struct metadata, revocation)},
 	{"introspection_endpoint", offsetof(struct metadata, introspection)},
 	{"userinfo_endpoint", offsetof(struct metadata, userinfo)},
+	{"jwks_uri", offsetof(struct metadata, jwks)},
 };
 
 static char **endpoint_of(struct metadata *m, size_t i)

@@ -18,7 +18,8 @@ struct metadata {
 	char *authorization;        /* RFC 6749 §3.1 */
 	char *revocation;           /* RFC 7009 */
 	char *introspection;        /* RFC 7662 */
-	char *userinfo;
+	char *userinfo;             /* OpenID Connect Core 1.0 §5.3 */
+	char *jwks;                 /* the provider's keys, RFC 7517 */
 	/* Of the two ways to send a client secret, the document names the one in the body only
 	 * (token_endpoint_auth_methods_supported, RFC 8414 §2). */
 	bool secret_in_body;

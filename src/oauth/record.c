@@ -40,10 +40,18 @@
 
 /* --- lives --- */
 
-static void record_grant_done(struct record_grant *g)
+void record_grant_done(struct record_grant *g)
 {
-	g->binding = mem_free(g->binding);
+	mem_free(g->binding);
 	token_done(&g->token);
+	*g = (struct record_grant){.present = false};
+}
+
+void record_candidate_done(struct record_candidate *c)
+{
+	record_grant_done(&c->grant);
+	c->nonce = secret_free(c->nonce);
+	c->nonce_required = false;
 }
 
 static void record_approval_done(struct record_approval *a)
@@ -51,6 +59,7 @@ static void record_approval_done(struct record_approval *a)
 	a->binding = mem_free(a->binding);
 	device_authorization_done(&a->device);
 	a->verifier = secret_free(a->verifier);
+	a->nonce = secret_free(a->nonce);
 	a->state = secret_free(a->state);
 	a->redirect_uri = mem_free(a->redirect_uri);
 }
@@ -64,6 +73,8 @@ static bool approval_is_whole(const struct record_approval *a)
 void record_done(struct record *r)
 {
 	record_grant_done(&r->grant);
+	identity_done(&r->identity);
+	record_candidate_done(&r->candidate);
 	record_approval_done(&r->approval);
 	*r = (struct record){0};
 }
@@ -136,8 +147,9 @@ struct field {
 	bool required;
 };
 
-#define GRANT(member)    offsetof(struct record_grant, member)
-#define APPROVAL(member) offsetof(struct record_approval, member)
+#define GRANT(member)     offsetof(struct record_grant, member)
+#define CANDIDATE(member) offsetof(struct record_candidate, member)
+#define APPROVAL(member)  offsetof(struct record_approval, member)
 
 static const struct field record_fields[] = {
 	{"renewals", FIELD_COUNT, offsetof(struct record, renewals), true},
@@ -161,6 +173,20 @@ static const struct field grant_fields[] = {
 	{"refresh_expires", FIELD_TIME, GRANT(refresh_expires_usec), false},
 	{"rotates", FIELD_BOOL, GRANT(rotates), true},
 	{"refresh_sent", FIELD_BOOL, GRANT(refresh_sent), true},
+	{"discard", FIELD_BOOL, GRANT(discard), false},
+};
+
+/* Beside those of the grant, which it begins with. */
+static const struct field candidate_fields[] = {
+	{"id_token", FIELD_SECRET, CANDIDATE(grant.token.id_token), false},
+	{"nonce", FIELD_SECRET, CANDIDATE(nonce), false},
+	{"nonce_required", FIELD_BOOL, CANDIDATE(nonce_required), false},
+};
+
+static const struct field identity_fields[] = {
+	{"issuer", FIELD_TEXT, offsetof(struct identity, issuer), true},
+	{"subject", FIELD_TEXT, offsetof(struct identity, subject), true},
+	{"claims", FIELD_TREE, offsetof(struct identity, claims), true},
 };
 
 static const struct field approval_fields[] = {
@@ -175,6 +201,7 @@ static const struct field approval_fields[] = {
 		false},
 	{"interval", FIELD_TIME, APPROVAL(device.interval_usec), true},
 	{"verifier", FIELD_SECRET, APPROVAL(verifier), true},
+	{"nonce", FIELD_SECRET, APPROVAL(nonce), false},
 	{"expires", FIELD_TIME, APPROVAL(expires_usec), true},
 	{"lost", FIELD_BOOL, APPROVAL(lost), true},
 };
@@ -252,6 +279,32 @@ static int encode_part(
 	return r < 0 ? r : json_add(body, key, steal(part));
 }
 
+static int encode_candidate(struct json *body, const struct record_candidate *c)
+{
+	_cleanup_(json_freep) struct json *part = json_new_object();
+	int r;
+
+	if (!part)
+		return -ENOMEM;
+	r = encode_fields(part, grant_fields, ELEMENTS(grant_fields), &c->grant);
+	if (r == 0)
+		r = encode_fields(part, candidate_fields, ELEMENTS(candidate_fields), c);
+	return r < 0 ? r : json_add(body, "candidate", steal(part));
+}
+
+/* Who gave the grants. */
+static int encode_people(struct json *body, const struct record *r)
+{
+	int e = 0;
+
+	if (identity_known(&r->identity))
+		e = encode_part(
+			body, "identity", identity_fields, ELEMENTS(identity_fields), &r->identity);
+	if (e == 0 && r->candidate.grant.present)
+		e = encode_candidate(body, &r->candidate);
+	return e;
+}
+
 static int encode_fault(struct json *body, const struct fault *fault)
 {
 	if (json_add(body, "fault", json_new_text(fault_kind_to_string(fault->kind))) < 0)
@@ -272,6 +325,8 @@ static int encode_body(const struct record *r, char **ret)
 		e = encode_fault(body, &r->fault);
 	if (e == 0 && r->grant.present)
 		e = encode_part(body, "grant", grant_fields, ELEMENTS(grant_fields), &r->grant);
+	if (e == 0)
+		e = encode_people(body, r);
 	if (e == 0 && r->approval.present && !approval_is_whole(&r->approval))
 		return -EINVAL;
 	if (e == 0 && r->approval.present)
@@ -406,6 +461,25 @@ static void decode_fault(const struct json *body, struct fault *ret)
 		fault_set(ret, kind, "%s", detail ? detail : "");
 }
 
+static int decode_people(const struct json *body, struct record *r, struct fault *reterr)
+{
+	const struct json *identity = json_get(body, "identity");
+	const struct json *candidate = json_get(body, "candidate");
+	int e = 0;
+
+	if (identity)
+		e = decode_fields(
+			identity, identity_fields, ELEMENTS(identity_fields), &r->identity, reterr);
+	r->candidate.grant.present = candidate != NULL;
+	if (e == 0 && candidate)
+		e = decode_fields(candidate, grant_fields, ELEMENTS(grant_fields),
+			&r->candidate.grant, reterr);
+	if (e == 0 && candidate)
+		e = decode_fields(candidate, candidate_fields, ELEMENTS(candidate_fields),
+			&r->candidate, reterr);
+	return e;
+}
+
 static int decode_parts(const struct json *body, struct record *r, struct fault *reterr)
 {
 	const struct json *grant = json_get(body, "grant");
@@ -419,6 +493,8 @@ static int decode_parts(const struct json *body, struct record *r, struct fault 
 	r->grant.present = grant != NULL;
 	if (grant)
 		e = decode_fields(grant, grant_fields, ELEMENTS(grant_fields), &r->grant, reterr);
+	if (e == 0)
+		e = decode_people(body, r, reterr);
 	r->approval.present = approval != NULL;
 	if (e == 0 && approval)
 		e = decode_fields(

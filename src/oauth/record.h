@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/names.h"
 #include "base/secret.h"
+#include "oauth/identity.h"
 #include "oauth/reply.h"
 
 /* What of a connection is on disk, and its sealed form. One record holds the grant and the pending
@@ -28,6 +29,14 @@ struct record_grant {
 	bool rotates;      /* the provider has replaced the refresh token, or was not seen not to */
 	bool refresh_sent; /* a refresh was about to leave and its outcome is not on disk: the token
 	                      may be spent */
+	bool discard;      /* it is of the wrong person: to be given back, then erased */
+};
+
+/* What a new approval brought, until it is known to be of the right person. */
+struct record_candidate {
+	struct record_grant grant; /* its token has the id_token too */
+	struct secret *nonce;      /* sent with the approval, NULL without openid */
+	bool nonce_required;       /* the id_token must have it */
 };
 
 struct record_approval {
@@ -36,6 +45,7 @@ struct record_approval {
 	struct device_authorization
 		device; /* interval_usec grows with slow_down; lifetime_usec is not persisted */
 	struct secret *verifier;
+	struct secret *nonce; /* NULL without openid */
 	struct secret *state; /* of a paste approval, which has no code; its verification_uri is the
 	                         authorization URL. NULL for the device flow */
 	char *redirect_uri;   /* of a paste approval: the code is good with this one only */
@@ -47,6 +57,8 @@ struct record_approval {
 struct record {
 	uint64_t generation; /* grows by one with each write */
 	struct record_grant grant;
+	struct identity identity; /* who gave the grant, or the last one: another one is wrong */
+	struct record_candidate candidate;
 	struct record_approval approval;
 	unsigned renewals;        /* codes renewed by ourselves since a person last acted */
 	uint64_t not_before_usec; /* no request before (Retry-After), 0 for none */
@@ -55,6 +67,8 @@ struct record {
 };
 
 void record_done(struct record *r); /* idempotent; leaves an empty record */
+void record_grant_done(struct record_grant *g);
+void record_candidate_done(struct record_candidate *c);
 
 /* Compare key of what a grant depends on: provider (issuer, or token endpoint), client_id, scopes
  * as a set, and @targets, also as a set: what else was asked for, each with a blank in it, which no
@@ -65,9 +79,9 @@ char *record_binding(const char *provider, const char *client_id, const struct n
 #define RECORD_KEY_SIZE     32
 #define RECORD_SALT_SIZE    32
 #define RECORD_MACHINE_SIZE 16
-/* The largest sealed record: two tokens of the largest reply we read, base64 and JSON around them.
- */
-#define RECORD_SIZE_MAX (1024u * 1024)
+/* The largest sealed record: a grant and a candidate, each with tokens of the largest replies we
+ * read, JSON around them. */
+#define RECORD_SIZE_MAX (2u * 1024 * 1024)
 
 /* What seals a record: @key by configuration, @machine the application-specific machine id, @name
  * of the connection. */

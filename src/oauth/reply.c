@@ -418,13 +418,14 @@ int token_copy(const struct token *from, struct token *ret)
 		.scope_given = from->scope_given,
 		.lifetime_given = from->lifetime_given,
 		.lifetime_usec = from->lifetime_usec,
+		.id_token = secret_copy(from->id_token),
 		.refresh_lifetime_usec = from->refresh_lifetime_usec,
 		.extra = from->extra ? json_copy(from->extra) : NULL,
 	};
 
 	if (names_copy(&from->scopes, &copy.scopes) < 0 ||
 		!copy.access_token != !from->access_token ||
-		!copy.refresh_token != !from->refresh_token ||
+		!copy.refresh_token != !from->refresh_token || !copy.id_token != !from->id_token ||
 		!copy.token_type != !from->token_type || !copy.extra != !from->extra) {
 		token_done(&copy);
 		return -ENOMEM;
@@ -439,6 +440,7 @@ void token_done(struct token *t)
 	t->refresh_token = secret_free(t->refresh_token);
 	t->token_type = mem_free(t->token_type);
 	names_done(&t->scopes);
+	t->id_token = secret_free(t->id_token);
 	t->extra = json_free(t->extra);
 }
 
@@ -457,6 +459,7 @@ static int token_read_secrets(const struct json *j, struct token *ret, struct fa
 	const char *access = json_get_text(j, "access_token");
 	const char *refresh = json_get_text(j, "refresh_token");
 	const char *type = json_get_text(j, "token_type");
+	const char *id = json_get_text(j, "id_token");
 
 	if (!access || !*access || !is_visible(access)) {
 		fault_set(why, FAULT_PROTOCOL, "the provider's reply %s",
@@ -467,8 +470,11 @@ static int token_read_secrets(const struct json *j, struct token *ret, struct fa
 	ret->access_token = secret_new_text(access);
 	if (refresh && *refresh)
 		ret->refresh_token = secret_new_text(refresh);
+	if (id && *id)
+		ret->id_token = secret_new_text(id);
 	ret->token_type = mem_strdup(type && *type && is_visible(type) ? type : "Bearer");
-	if (!ret->access_token || !ret->token_type || (refresh && *refresh && !ret->refresh_token))
+	if (!ret->access_token || !ret->token_type ||
+		(refresh && *refresh && !ret->refresh_token) || (id && *id && !ret->id_token))
 		return -ENOMEM;
 	return 0;
 }
@@ -797,6 +803,34 @@ int reply_device_authorization(const struct exchange_reply *reply, struct now no
 		*ret_device = device;
 		device = (struct device_authorization){0};
 	}
+	refuse_polling_words(&v);
+	*ret = v;
+	return 0;
+}
+
+/* --- documents --- */
+
+int reply_document(const struct exchange_reply *reply, struct now now, struct json **ret_document,
+	struct verdict *ret)
+{
+	_cleanup_(json_freep) struct json *j = NULL;
+	struct verdict v = {.kind = REPLY_OK};
+	int r;
+
+	if (reply_is_success(reply) && text_equal(reply->content_type, "application/jwt")) {
+		verdict_set(&v, REPLY_MISCONFIGURED, "the provider answers with a JWT", "",
+			"have it answer with JSON (no userinfo_signed_response_alg for this "
+			"client)");
+		*ret = v;
+		return 0;
+	}
+	r = reply_read(reply, now, &j, &v);
+	if (r < 0)
+		return r;
+	if (v.kind == REPLY_OK && !json_is(j, JSON_OBJECT))
+		verdict_set(&v, REPLY_BROKEN, "the reply is no JSON object", "", "");
+	if (v.kind == REPLY_OK)
+		*ret_document = steal(j);
 	refuse_polling_words(&v);
 	*ret = v;
 	return 0;

@@ -28,8 +28,9 @@ struct token {
 	/* The life of the refresh token, which some tell: the same, 0 where it was not told or is
 	 * without end. Not kept in a record, which has the time of its end. */
 	uint64_t refresh_lifetime_usec;
-	struct json *extra; /* object: members not named above and not secret-bearing (id_token is
-	                       left out), as far as they fit in TOKEN_EXTRA_MAX */
+	struct secret *id_token; /* not checked; NULL where absent */
+	struct json *extra; /* object: members not named above and not secret-bearing, as far as
+	                       they fit in TOKEN_EXTRA_MAX */
 };
 
 /* What a program needs beside a token is an address or two; it is stored and handed out with each.
@@ -116,6 +117,11 @@ int reply_device_authorization(const struct exchange_reply *reply, struct now no
  * not known any more. */
 int reply_revocation(const struct exchange_reply *reply, struct now now, struct verdict *ret);
 
+/* Classify the reply to a request for a document about the token's owner (OpenID Connect Core 1.0
+ * §5.3), or for the provider's keys (RFC 7517 §5): REPLY_OK with the JSON object in *ret_document.
+ * A document that is a JWT is REPLY_MISCONFIGURED. As reply_token(). */
+int reply_document(const struct exchange_reply *reply, struct now now, struct json **ret_document,
+	struct verdict *ret);
 /* Read the reply of the introspection endpoint (RFC 7662 §2.2) for when an active token ends.
  * Returns 1 with *ret_left_usec (from now on, 1..TOKEN_LIFETIME_MAX); 0 where it does not tell:
  * also for an inactive token, as servers say that of tokens the client may not ask about; -ENOMEM.

@@ -282,9 +282,29 @@ int request_metadata(const char *url, struct exchange_request *ret)
 	return 0;
 }
 
+int request_identity(
+	const char *url, const struct secret *access_token, struct exchange_request *ret)
+{
+	_cleanup_(exchange_request_done) struct exchange_request request = {
+		.method = EXCHANGE_GET,
+	};
+	_cleanup_(buf_done) struct buf header = BUF(REQUEST_BODY_MAX);
+
+	(void)buf_add_text(&header, "Bearer "); /* failures stick */
+	if (buf_add(&header, secret_expose(access_token), secret_len(access_token)) < 0)
+		return -ENOMEM;
+	request.url = mem_strdup(url);
+	request.authorization = secret_new(header.data, header.len);
+	if (!request.url || !request.authorization)
+		return -ENOMEM;
+	*ret = request;
+	request = (struct exchange_request){.method = EXCHANGE_GET};
+	return 0;
+}
+
 int request_device_authorization(const char *url, const struct client *client,
-	const struct names *scopes, const struct secret *verifier, const struct params *parameters,
-	struct exchange_request *ret)
+	const struct names *scopes, const struct secret *verifier, const struct secret *nonce,
+	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
 	int r;
@@ -299,6 +319,7 @@ int request_device_authorization(const char *url, const struct client *client,
 		return -ENOMEM;
 	if (!(client->quirks & QUIRK_NO_PKCE_DEVICE) && form_add_challenge(&form, verifier) < 0)
 		return -ENOMEM;
+	form_add_secret(&form, "nonce", nonce);
 	form_add_params(&form, parameters);
 	return form_send(&form, url, client, false, ret);
 }

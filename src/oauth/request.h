@@ -57,15 +57,20 @@ int pkce_verifier(const uint8_t random[32], struct secret **ret_verifier);
 /* The S256 challenge of @verifier appended to @ret. 0, -ENOMEM. */
 int pkce_challenge(const struct secret *verifier, struct buf *ret);
 
-/* GET of a metadata document. */
+/* GET of a metadata document, or of a provider's keys. */
 int request_metadata(const char *url, struct exchange_request *ret);
+
+/* GET of what the provider tells of the owner of @access_token (OpenID Connect Core 1.0 §5.3.1, RFC
+ * 6750 §2.1). */
+int request_identity(
+	const char *url, const struct secret *access_token, struct exchange_request *ret);
 
 /* Device authorization request (RFC 8628 §3.1): client authentication as configured, client_id
  * always in the body, PKCE S256 challenge of @verifier sent along, @scopes left out when empty,
- * @parameters last. */
+ * @nonce (NULL without openid), @parameters last. */
 int request_device_authorization(const char *url, const struct client *client,
-	const struct names *scopes, const struct secret *verifier, const struct params *parameters,
-	struct exchange_request *ret);
+	const struct names *scopes, const struct secret *verifier, const struct secret *nonce,
+	const struct params *parameters, struct exchange_request *ret);
 
 /* Device access token request (RFC 8628 §3.4) with the PKCE verifier; marked once. Without @scopes,
  * but for a provider that wants them. */

@@ -35,10 +35,40 @@ bool grant_flow_unattended(enum grant_flow flow)
 	return flow == GRANT_FLOW_CLIENT_CREDENTIALS || flow == GRANT_FLOW_JWT_BEARER;
 }
 
+static const char *const confirm_names[_GRANT_CONFIRM_MAX] = {
+	[GRANT_CONFIRM_AUTO] = "auto",
+	[GRANT_CONFIRM_OPERATOR] = "operator",
+	[GRANT_CONFIRM_NONE] = "none",
+};
+
+const char *grant_confirm_to_string(enum grant_confirm confirm)
+{
+	return confirm_names[confirm];
+}
+
+static const char *const email_names[_GRANT_EMAIL_MAX] = {
+	[GRANT_EMAIL_VERIFIED] = "verified",
+	[GRANT_EMAIL_VOUCHED] = "vouched",
+};
+
+const char *grant_email_to_string(enum grant_email email)
+{
+	return email_names[email];
+}
+
 static int copy_text(const char *from, char **ret)
 {
 	*ret = mem_strdup(from);
 	return from && !*ret ? -ENOMEM : 0;
+}
+
+static int approver_copy(const struct grant_approver *from, struct grant_approver *ret)
+{
+	ret->confirm = from->confirm;
+	ret->email = from->email;
+	if (copy_text(from->url, &ret->url) < 0 || copy_text(from->subject, &ret->subject) < 0)
+		return -ENOMEM;
+	return params_copy(&from->expect, &ret->expect);
 }
 
 int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret)
@@ -63,6 +93,7 @@ int grant_setup_copy(const struct grant_setup *from, struct grant_setup *ret)
 		client_copy(&from->client, &copy.client) < 0 ||
 		names_copy(&from->scopes, &copy.scopes) < 0 ||
 		names_copy(&from->required_scopes, &copy.required_scopes) < 0 ||
+		approver_copy(&from->approver, &copy.approver) < 0 ||
 		aliases_copy(&from->scope_aliases, &copy.scope_aliases) < 0 ||
 		hints_copy(&from->hints, &copy.hints) < 0 ||
 		names_copy(&from->resources, &copy.resources) < 0 ||
@@ -88,6 +119,9 @@ void grant_setup_done(struct grant_setup *s)
 	client_done(&s->client);
 	names_done(&s->scopes);
 	names_done(&s->required_scopes);
+	params_done(&s->approver.expect);
+	s->approver.url = mem_free(s->approver.url);
+	s->approver.subject = mem_free(s->approver.subject);
 	aliases_done(&s->scope_aliases);
 	hints_done(&s->hints);
 	names_done(&s->resources);

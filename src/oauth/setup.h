@@ -25,6 +25,34 @@ int grant_flow_from_string(const char *text, enum grant_flow *ret); /* 0, -EINVA
 /* Does a token come without a person, whenever one is asked for? */
 bool grant_flow_unattended(enum grant_flow flow);
 
+/* What becomes of an approval once it is known who gave it. */
+enum grant_confirm {
+	GRANT_CONFIRM_AUTO,     /* taken where it is whom the configuration expects */
+	GRANT_CONFIRM_OPERATOR, /* held until an operator has said yes */
+	GRANT_CONFIRM_NONE,     /* taken from anybody; nothing is asked */
+	_GRANT_CONFIRM_MAX,
+};
+
+const char *grant_confirm_to_string(enum grant_confirm confirm);
+
+/* Which email addresses of a provider's count. */
+enum grant_email {
+	GRANT_EMAIL_VERIFIED, /* those it says it has verified */
+	GRANT_EMAIL_VOUCHED,  /* all: it gives none to who does not own it */
+	_GRANT_EMAIL_MAX,
+};
+
+const char *grant_email_to_string(enum grant_email email);
+
+/* Who may approve, and where that is asked. */
+struct grant_approver {
+	enum grant_confirm confirm;
+	struct params expect; /* claims that must be so */
+	char *url;            /* a document about the token's owner; NULL: id_token and userinfo */
+	char *subject;        /* the claim in it that stands for the subject; NULL: "sub" */
+	enum grant_email email;
+};
+
 /* What the configuration says of a connection. Owned by its holder; grant_new() copies it. */
 struct grant_setup {
 	char *name;
@@ -42,6 +70,7 @@ struct grant_setup {
 	struct params assertion_claims; /* what else it claims */
 	struct names scopes;
 	struct names required_scopes;
+	struct grant_approver approver;
 	struct aliases scope_aliases; /* other scopes that grant a required one */
 	struct hints hints;           /* what the provider means by its errors */
 	struct names resources; /* what the token is for (RFC 8707): named in every request for one

@@ -47,13 +47,19 @@ static const struct wire_parameter paste_parameters[] = {
 	{0},
 };
 
+static const struct wire_parameter confirm_parameters[] = {
+	{"name", WIRE_TYPE_TEXT, false},
+	{"replace", WIRE_TYPE_BOOL, true},
+	{0},
+};
+
 static const struct wire_parameter invalidate_parameters[] = {
 	{"name", WIRE_TYPE_TEXT, false},
 	{"access_token", WIRE_TYPE_TEXT, false},
 	{0},
 };
 
-static const struct wire_parameter refresh_parameters[] = {
+static const struct wire_parameter name_parameters[] = {
 	{"name", WIRE_TYPE_TEXT, false},
 	{0},
 };
@@ -73,8 +79,10 @@ static const struct wire_method_info methods[_WIRE_METHOD_MAX] = {
 	[WIRE_GET_TOKEN] = {CONTROL, "GetToken", true, false, get_token_parameters},
 	[WIRE_LOGIN] = {CONTROL, "Login", true, false, login_parameters},
 	[WIRE_PASTE] = {CONTROL, "Paste", true, false, paste_parameters},
+	[WIRE_CONFIRM] = {CONTROL, "Confirm", true, false, confirm_parameters},
+	[WIRE_REJECT] = {CONTROL, "Reject", true, false, name_parameters},
+	[WIRE_REFRESH] = {CONTROL, "Refresh", true, false, name_parameters},
 	[WIRE_INVALIDATE] = {CONTROL, "Invalidate", true, false, invalidate_parameters},
-	[WIRE_REFRESH] = {CONTROL, "Refresh", true, false, refresh_parameters},
 	[WIRE_REVOKE] = {CONTROL, "Revoke", true, false, revoke_parameters},
 	[WIRE_RELOAD] = {CONTROL, "Reload", true, false, no_parameters},
 };
@@ -458,6 +466,7 @@ int wire_read_named(enum wire_method method, const struct json *parameters, stru
 	n.address = json_get_text(parameters, "address");
 	n.access_token = json_get_text(parameters, "access_token");
 	n.code_only = flag_of(parameters, "code_only");
+	n.replace = flag_of(parameters, "replace");
 	*ret = n;
 	return 0;
 }
@@ -468,7 +477,7 @@ struct json *wire_named_parameters(enum wire_method method, const struct wire_na
 		const char *name;
 		bool value;
 	} flags[] = {{"keep", n->keep}, {"cancel", n->cancel}, {"wait", n->wait},
-		{"code_only", n->code_only}};
+		{"code_only", n->code_only}, {"replace", n->replace}};
 	_cleanup_(json_freep) struct json *j = json_new_object();
 	const struct wire_method_info *info = wire_method_info(method);
 

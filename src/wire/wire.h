@@ -31,6 +31,8 @@ enum wire_method {
 	WIRE_GET_TOKEN, /* org.grantd.Control */
 	WIRE_LOGIN,
 	WIRE_PASTE,
+	WIRE_CONFIRM,
+	WIRE_REJECT,
 	WIRE_INVALIDATE,
 	WIRE_REFRESH,
 	WIRE_REVOKE,
@@ -138,9 +140,9 @@ int wire_answer_service(
 /* Hold @parameters (NULL: none) against the method table; all that Reload needs. */
 int wire_check(enum wire_method method, const struct json *parameters, const char **ret_bad);
 
-struct wire_named { /* Login: name, cancel, wait; Paste: name, address, code_only; Refresh: name;
-	               Revoke: name, keep; GetToken: name, min_valid_s; Invalidate: name,
-	               access_token */
+struct wire_named { /* Login: name, cancel, wait; Paste: name, address, code_only; Confirm: name,
+	               replace; Reject, Refresh: name; Revoke: name, keep; GetToken: name,
+	               min_valid_s; Invalidate: name, access_token */
 	const char *name;
 	uint64_t min_valid_s;
 	bool min_valid_given;
@@ -150,6 +152,7 @@ struct wire_named { /* Login: name, cancel, wait; Paste: name, address, code_onl
 	const char *access_token; /* Invalidate: the one refused; the tree holds it: free it soon */
 	const char *address; /* Paste: where the browser ended; the tree holds it: free it soon */
 	bool code_only;      /* Paste: it may be the bare code */
+	bool replace;        /* Confirm: also in place of who gave the grant before */
 };
 int wire_read_named(enum wire_method method, const struct json *parameters, struct wire_named *ret,
 	const char **ret_bad);

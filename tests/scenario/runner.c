@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "oauth/jose.h"
 #include "subject.h"
 
 #define FILE_SIZE_MAX 65536
@@ -27,8 +28,16 @@ struct story {
 	struct config *config_before;
 	bool running;
 	bool failed;
-	char seen[64]; /* the last claim that had to be fresh */
+	char nonce[128];     /* sent last */
+	struct buf id_token; /* made last */
+	char seen[64];       /* the last claim that had to be fresh */
 };
+
+/* The provider's key, known to everybody: RFC 8037 appendix A.1. */
+#define KEY_PUBLIC \
+	"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define KEY_PRIVATE "{" KEY_PUBLIC ",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}"
+#define KEYS        "{\"keys\":[{\"kid\":\"k1\"," KEY_PUBLIC "}]}"
 
 static uint64_t random_counter;
 
@@ -240,6 +249,15 @@ static bool has_parameter(const char *body, const char *want)
 	return found != absent;
 }
 
+static void expect_bearer(struct story *s, const struct exchange_request *r, const char *token)
+{
+	const char *have = r->authorization ? secret_expose(r->authorization) : "none";
+
+	if (strncmp(have, "Bearer ", strlen("Bearer ")) != 0 ||
+		strcmp(have + strlen("Bearer "), token) != 0)
+		FAIL(s, "the authorization is %s", have);
+}
+
 static void expect_sent(struct story *s, char *line)
 {
 	const struct exchange_request *r = subject_request();
@@ -250,6 +268,8 @@ static void expect_sent(struct story *s, char *line)
 		FAIL(s, "no request is in flight");
 		return;
 	}
+	if (r->method == EXCHANGE_GET && strncmp(line, "bearer:", strlen("bearer:")) == 0)
+		expect_bearer(s, r, next_word(&line) + strlen("bearer:"));
 	if (strcmp(method, r->method == EXCHANGE_POST ? "POST" : "GET") != 0 ||
 		strcmp(url, r->url) != 0)
 		FAIL(s, "in flight is %s %s", r->method == EXCHANGE_POST ? "POST" : "GET", r->url);
@@ -365,7 +385,7 @@ static int read_disk(struct story *s, struct record *ret)
 	return r;
 }
 
-/* disk refresh_token VALUE | disk user_code VALUE | disk sent yes|no; `none` for absent */
+/* disk refresh_token|candidate|user_code VALUE | disk sent yes|no; `none` for absent */
 static void expect_disk(struct story *s, char *line)
 {
 	const char *what = next_word(&line), *have = "none";
@@ -374,6 +394,10 @@ static void expect_disk(struct story *s, char *line)
 	if (read_disk(s, &record) == 0) {
 		if (strcmp(what, "refresh_token") == 0 && record.grant.token.refresh_token)
 			have = secret_expose(record.grant.token.refresh_token);
+		else if (strcmp(what, "candidate") == 0 && record.candidate.grant.present)
+			have = secret_expose(record.candidate.grant.token.access_token);
+		else if (strcmp(what, "candidate-sent") == 0)
+			have = record.candidate.grant.refresh_sent ? "yes" : "no";
 		else if (strcmp(what, "user_code") == 0 && record.approval.present)
 			have = record.approval.device.user_code;
 		else if (strcmp(what, "sent") == 0)
@@ -416,6 +440,7 @@ static void expect_outcome(struct story *s, const struct grant_view *v, char *li
 		[GRANT_END_PASTE] = "paste",
 		[GRANT_END_REFRESH] = "refresh",
 		[GRANT_END_REVOCATION] = "revocation",
+		[GRANT_END_CONFIRMATION] = "confirmation",
 	};
 	const char *which = next_word(&line);
 	const struct grant_outcome *o = NULL;
@@ -430,6 +455,33 @@ static void expect_outcome(struct story *s, const struct grant_view *v, char *li
 			o->count > 0 ? fault_kind_to_string(o->fault.kind) : "pending", line);
 }
 
+/* decided WHAT WHO: the last decision about an approver; `none` while there is none */
+static void expect_decided(struct story *s, const struct grant_decided *d, char *line)
+{
+	static const char *const decisions[_GRANT_DECISION_MAX] = {
+		[GRANT_ACCEPTED] = "accepted",
+		[GRANT_HELD] = "held",
+		[GRANT_REFUSED] = "refused",
+		[GRANT_REJECTED] = "rejected",
+		[GRANT_UNREVOKED] = "unrevoked",
+	};
+	const char *what = next_word(&line);
+
+	expect_text(s, "the decision", d->count > 0 ? decisions[d->decision] : "none", what);
+	if (*line)
+		expect_text(s, "who", d->who, line);
+}
+
+/* identity SUBJECT[?]: with ? where it is not confirmed; none where nothing is known */
+static void expect_identity(struct story *s, const struct grant_view *v, const char *want)
+{
+	char have[256];
+
+	(void)snprintf(have, sizeof(have), "%s%s", v->identity ? v->identity->subject : "none",
+		v->identity && !v->confirmed ? "?" : "");
+	expect_text(s, "identity", have, want);
+}
+
 /* A line of the form `WHAT VALUE` about the view. Returns false where it is none. */
 static bool expect_view(struct story *s, const char *what, char *line)
 {
@@ -442,6 +494,10 @@ static bool expect_view(struct story *s, const char *what, char *line)
 		expect_text(s, what, v.usable ? "yes" : "no", line);
 	else if (strcmp(what, "fault") == 0)
 		expect_fault(s, &v, line);
+	else if (strcmp(what, "identity") == 0)
+		expect_identity(s, &v, line);
+	else if (strcmp(what, "decided") == 0)
+		expect_decided(s, v.decided, line);
 	else if (strcmp(what, "outcome") == 0)
 		expect_outcome(s, &v, line);
 	else if (strcmp(what, "code") == 0)
@@ -469,6 +525,115 @@ static bool take_header(char **line, const char *name, char *to, size_t size)
 	return true;
 }
 
+/* --- what the provider signs --- */
+
+/* The value that follows @name in @text, up to the next parameter. */
+static void keep_nonce(struct story *s, const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	if (at)
+		(void)snprintf(s->nonce, sizeof(s->nonce), "%.*s",
+			(int)strcspn(at + strlen(name), "&"), at + strlen(name));
+}
+
+/* The nonce of the request in flight, or of the address shown. */
+static void note_nonce(struct story *s)
+{
+	const struct exchange_request *r = subject_request();
+	struct grant_view v;
+
+	if (r && r->body)
+		keep_nonce(s, secret_expose(r->body), "&nonce=");
+	if (!s->running)
+		return;
+	subject_view(&v);
+	if (v.approval)
+		keep_nonce(s, v.approval->verification_uri, "&nonce=");
+}
+
+/* Unless the story says otherwise: null for none. */
+static void add_claim(
+	struct json *claims, const struct json *told, const char *name, struct json *value)
+{
+	if (json_get(told, name))
+		json_free(value);
+	else if (json_add(claims, name, value) < 0)
+		abort();
+}
+
+static struct json *claims_of(struct story *s, const char *text)
+{
+	uint64_t now_s = world.now.wall_usec / USEC_PER_S;
+	_cleanup_(json_freep) struct json *told = NULL;
+	struct json *claims = json_new_object();
+
+	if (json_parse(text, strlen(text), &told, NULL) < 0)
+		abort();
+	for (const struct json *m = json_next(told, NULL); m; m = json_next(told, m))
+		if (!json_is(m, JSON_NULL) && json_add(claims, json_key(m), json_copy(m)) < 0)
+			abort();
+	add_claim(claims, told, "iss", json_new_text("https://idp.example"));
+	add_claim(claims, told, "aud", json_new_text("app"));
+	add_claim(claims, told, "iat", json_new_u64(now_s));
+	add_claim(claims, told, "exp", json_new_u64(now_s + 300));
+	add_claim(claims, told, "nonce", json_new_text(s->nonce));
+	return claims;
+}
+
+/* id-token [forged|unsigned] CLAIMS: {id_token} in replies stands for it from here on. What is
+ * usual and not among the claims is added. */
+static void make_id_token(struct story *s, char *line)
+{
+	_cleanup_(secret_freep) struct secret *text = secret_new_text(KEY_PRIVATE);
+	_cleanup_(json_freep) struct json *claims = NULL;
+	_cleanup_(mem_freep) char *printed = NULL;
+	struct jose_key key = {0};
+	struct buf signature = BUF(JOSE_SIGNATURE_MAX);
+	bool forged = strncmp(line, "forged", 6) == 0, plain = strncmp(line, "unsigned", 8) == 0;
+	const char *header = plain ? "{\"alg\":\"none\"}" : "{\"alg\":\"EdDSA\",\"kid\":\"k1\"}";
+
+	if (forged || plain)
+		(void)next_word(&line);
+	note_nonce(s);
+	claims = claims_of(s, line);
+	if (jose_key_read(text, NULL, &key, NULL) < 0)
+		abort();
+	printed = json_print(claims, false);
+	buf_done(&s->id_token);
+	(void)text_add_base64url(&s->id_token, header, strlen(header));
+	(void)buf_add_char(&s->id_token, '.');
+	(void)text_add_base64url(&s->id_token, printed, strlen(printed));
+	if (jose_sign(&key, JOSE_EDDSA, s->id_token.data, s->id_token.len, &signature) < 0)
+		abort();
+	if (forged)
+		signature.data[0] ^= 1;
+	(void)buf_add_char(&s->id_token, '.');
+	if (!plain && text_add_base64url(&s->id_token, signature.data, signature.len) < 0)
+		abort();
+	buf_done(&signature);
+	jose_key_done(&key);
+}
+
+/* The body of a reply, its holes filled. */
+static void add_body(struct story *s, const char *line, struct buf *to)
+{
+	const struct {
+		const char *hole, *text;
+	} holes[] = {{"{id_token}", buf_text(&s->id_token)}, {"{keys}", KEYS}};
+
+	while (*line) {
+		size_t i = 0;
+
+		while (i < ELEMENTS(holes) && !text_starts(line, holes[i].hole))
+			i++;
+		if (i < ELEMENTS(holes) ? buf_add_text(to, holes[i].text) < 0
+					: buf_add_char(to, *line) < 0)
+			abort();
+		line += i < ELEMENTS(holes) ? strlen(holes[i].hole) : 1;
+	}
+}
+
 /* STATUS [Header:value]... BODY, where BODY begins with the first word that holds no colon before
  * any brace. */
 static void answer(struct story *s, char *line)
@@ -487,8 +652,8 @@ static void answer(struct story *s, char *line)
 			sizeof(reply.cache_control)) ||
 		take_header(&line, "content-type:", reply.content_type, sizeof(reply.content_type)))
 		continue;
-	if (buf_add_text(&reply.body, line) < 0)
-		abort();
+	note_nonce(s);
+	add_body(s, line, &reply.body);
 	subject_answer(&reply);
 	exchange_reply_done(&reply);
 }
@@ -535,6 +700,9 @@ static bool command(const char *word)
 		[GRANT_RENEW] = "renew",
 		[GRANT_REVOKE] = "revoke",
 		[GRANT_FORGET] = "forget",
+		[GRANT_CONFIRM] = "confirm",
+		[GRANT_CONFIRM_REPLACE] = "confirm-replace",
+		[GRANT_REJECT] = "reject",
 	};
 
 	for (unsigned i = 0; i < _GRANT_COMMAND_MAX; i++)
@@ -706,6 +874,8 @@ static void play_line(struct story *s, char *line)
 		paste(s, line);
 	else if (strcmp(word, "open") == 0)
 		expect_open(s, line);
+	else if (strcmp(word, "id-token") == 0)
+		make_id_token(s, line);
 	else if (strcmp(word, "lost") == 0)
 		fail_exchange(s, EXCHANGE_LOST, line);
 	else if (strcmp(word, "not-sent") == 0)
@@ -760,7 +930,7 @@ static char *read_file(const char *path)
 /* The first line of a file is its title, as a comment. */
 static bool play(unsigned number, const char *path)
 {
-	struct story s = {.path = path, .text = read_file(path)};
+	struct story s = {.path = path, .text = read_file(path), .id_token = BUF(FILE_SIZE_MAX)};
 	char title[256] = "";
 
 	reset_world();
@@ -772,6 +942,7 @@ static bool play(unsigned number, const char *path)
 	stop_subject(&s);
 	if (strstr(buf_text(&world.log), "SECRET"))
 		FAIL(&s, "a secret was logged: %s", buf_text(&world.log));
+	buf_done(&s.id_token);
 	config_free(s.config);
 	config_free(s.config_before);
 	mem_free(s.text);

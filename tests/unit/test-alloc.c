@@ -260,9 +260,11 @@ static char device_body[] =
 	"{\"device_code\":\"dc\",\"user_code\":\"WDJB-MJHT\",\"verification_uri\":\"https://idp.example/"
 	"d\",\"verification_uri_complete\":\"https://idp.example/d?c=1\",\"expires_in\":900,"
 	"\"interval\":\"5\"}";
+static char userinfo_body[] =
+	"{\"sub\":\"1\",\"username\":\"alice\",\"email\":\"a@x\",\"email_verified\":true}";
 static char token_body[] =
 	"{\"access_token\":\"at\",\"refresh_token\":\"rt\",\"token_type\":\"bearer\",\"expires_in\":"
-	"\"3600\",\"scope\":[\"api\",\"id email\"],\"instance_url\":\"https://i.example\",\"more\":{\"a\":"
+	"\"3600\",\"id_token\":\"e30.e30.\",\"scope\":[\"api\",\"id email\"],\"instance_url\":\"https://i.example\",\"more\":{\"a\":"
 	"[1,2,{\"b\":null}]}}";
 static char error_body[] =
 	"{\"error\":{\"type\":\"x\"},\"message\":\"not now\",\"error_uri\":\"https://e.example\"}";
@@ -398,8 +400,11 @@ static int build_requests(void)
 	if (r == 0)
 		r = pkce_verifier(random, &verifier);
 	if (r == 0)
-		r = request_device_authorization(
-			"https://idp.example/d", &client, &scopes, verifier, &none, &request);
+		r = request_device_authorization("https://idp.example/d", &client, &scopes,
+			verifier, verifier, &none, &request);
+	exchange_request_done(&request);
+	if (r == 0)
+		r = request_identity("https://idp.example/u", verifier, &request);
 	exchange_request_done(&request);
 	if (r == 0)
 		r = request_device_token("https://idp.example/t", &client, verifier, &scopes,
@@ -449,6 +454,14 @@ static int fill_record(struct record *r)
 		"https://idp.example", "app", &r->grant.token.scopes, &r->grant.token.scopes);
 	r->approval.binding = mem_strdup("binding");
 	r->approval.verifier = secret_new_text("verifier");
+	r->identity.issuer = mem_strdup("https://idp.example");
+	r->identity.subject = mem_strdup("1");
+	r->identity.claims = json_new_object();
+	r->candidate.nonce = secret_new_text("nonce");
+	if (!r->identity.issuer || !r->identity.subject || !r->identity.claims ||
+		!r->candidate.nonce || token_copy(&r->grant.token, &r->candidate.grant.token) < 0)
+		return -ENOMEM;
+	r->candidate.grant.present = true;
 	fault_set(&r->fault, FAULT_EXPIRED_CODE, "expired");
 	return r->grant.binding && r->approval.binding && r->approval.verifier ? 0 : -ENOMEM;
 }
@@ -604,7 +617,8 @@ static void replies_are_built_and_read_whole_or_not_at_all(void)
 /* So many allocations in a row fail at most: then there is memory again, and the story goes on. */
 #define DROUGHT 25
 
-static struct config *story_config; /* two setups of one grant, made before memory gets short */
+/* Two setups of one grant, and one whose approver is looked at; made before memory gets short. */
+static struct config *story_config;
 
 /* The grant, its disk, and a provider that gives each refresh token for one use: the newest is
  * "rtN", and comes with "atN". */
@@ -619,6 +633,7 @@ static struct {
 	bool code_open;
 	bool lost; /* a reply with tokens could not be read */
 	bool unrefreshable;
+	size_t setup;
 } play;
 
 /* N of "atN" or "rtN", 0 for no token. */
@@ -680,7 +695,9 @@ static void give_token(void)
 		play.newest, refresh);
 	reply = reply_of(200, body);
 	grant_reply(play.grant, play.serial, &reply, play.now);
-	if (number_of(grant_record(play.grant)->grant.token.access_token) == play.newest)
+	if (number_of(grant_record(play.grant)->grant.token.access_token) == play.newest ||
+		number_of(grant_record(play.grant)->candidate.grant.token.access_token) ==
+			play.newest)
 		return;
 	CHECK_INT(view().fault->kind, FAULT_INTERNAL);
 	play.lost = true;
@@ -721,6 +738,11 @@ static void answer(const struct exchange_request *request)
 
 	if (strstr(request->url, "/token")) {
 		answer_token_request(secret_expose(request->body));
+		return;
+	}
+	if (strstr(request->url, "/userinfo")) {
+		reply = reply_of(200, userinfo_body);
+		grant_reply(play.grant, play.serial, &reply, play.now);
 		return;
 	}
 	play.code_open |= strstr(request->url, "/device") != NULL;
@@ -816,7 +838,7 @@ static void start_grant(void)
 		continue;
 	CHECK_INT(r, 0);
 	present = record.grant.present;
-	while ((r = grant_new(&story_config->connections[0].setup, &record, seed, play.now,
+	while ((r = grant_new(&story_config->connections[play.setup].setup, &record, seed, play.now,
 			&play.grant)) == -ENOMEM)
 		CHECK(record.grant.present == present);
 	CHECK_INT(r, 0);
@@ -879,6 +901,26 @@ static int play_unrefreshable(void)
 	return end_play();
 }
 
+/* Approved, restarted before it is confirmed, confirmed, refreshed. */
+static int play_identified(void)
+{
+	begin_play(false);
+	play.setup = 2;
+	start_grant();
+	for (unsigned i = 0; i < STEPS_MAX && view().state != GRANT_CONFIRMING; i++)
+		if (!take_step())
+			grant_command(play.grant, GRANT_LOGIN, play.now);
+	CHECK_INT(readable(), 0);
+	start_grant();
+	go_on(1);
+	CHECK_TEXT(view().identity ? view().identity->subject : NULL, "1");
+	grant_command(play.grant, GRANT_REFRESH, play.now);
+	go_on(2);
+	start_grant();
+	CHECK_TEXT(view().identity ? view().identity->subject : NULL, "1");
+	return end_play();
+}
+
 static void play_story(int (*run)(void))
 {
 	static const char yaml[] =
@@ -888,7 +930,9 @@ static void play_story(int (*run)(void))
 		"  again: {issuer: 'https://idp.example', client_id: app, scopes: [api],\n"
 		"    refresh: {margin: 1m}, token_parameters: {audience: x}, audience: a,\n"
 		"    resource: ['https://api.example'],\n"
-		"    hints: [{error: e, say: s}], scope_aliases: {api: [full]}}\n";
+		"    hints: [{error: e, say: s}], scope_aliases: {api: [full]}}\n"
+		"  known: {issuer: 'https://idp.example', client_id: app, scopes: [openid, api],\n"
+		"    expect: {username: alice, email: A@x}}\n";
 	struct config_faults faults = {0};
 
 	(void)record_seal();
@@ -907,6 +951,11 @@ static void a_rotating_grant_lives_on_or_says_that_a_reply_was_lost(void)
 static void a_grant_without_refresh_token_is_not_given_up(void)
 {
 	play_story(play_unrefreshable);
+}
+
+static void an_approval_is_confirmed_when_there_is_memory_again(void)
+{
+	play_story(play_identified);
 }
 
 static const struct test tests[] = {
@@ -937,6 +986,8 @@ static const struct test tests[] = {
 		a_rotating_grant_lives_on_or_says_that_a_reply_was_lost},
 	{"short memory never gives up a grant without refresh token",
 		a_grant_without_refresh_token_is_not_given_up},
+	{"short memory delays the confirmation of an approval, and loses nothing of it",
+		an_approval_is_confirmed_when_there_is_memory_again},
 };
 
 TEST_MAIN(tests)

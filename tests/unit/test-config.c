@@ -81,6 +81,9 @@ static void minimal_file_gets_every_default(void)
 	CHECK_INT(c->client_secret.kind, SOURCE_NONE);
 	CHECK_INT(c->setup.scopes.n + c->setup.required_scopes.n, 0);
 	CHECK(c->required);
+	CHECK_INT(c->setup.approver.confirm, GRANT_CONFIRM_AUTO);
+	CHECK_INT(c->setup.approver.email, GRANT_EMAIL_VERIFIED);
+	CHECK(!c->setup.approver.url && !c->setup.approver.subject);
 	CHECK_INT(c->setup.margin_usec, 300 * USEC_PER_S);
 	CHECK_INT(c->setup.keepalive_usec, 20 * USEC_PER_DAY);
 	CHECK_INT(c->setup.assume_lifetime_usec, 3600 * USEC_PER_S);
@@ -109,6 +112,7 @@ static const char everything[] =
 	"      revocation: https://i.example/revoke\n"
 	"      introspection: https://i.example/introspect\n"
 	"      userinfo: https://i.example/userinfo\n"
+	"      jwks: https://i.example/keys\n"
 	"    flow: paste\n"
 	"    redirect_uri: http://localhost:1717/callback\n"
 	"    client_id: 12345\n"
@@ -121,6 +125,9 @@ static const char everything[] =
 	"    refresh: {margin: 10m, keepalive: 0s, assume_lifetime: 2h}\n"
 	"    request_parameters: {prompt: consent, max_age: 0}\n"
 	"    token_parameters: {audience: 'it''s: #1'}\n"
+	"    expect: {email: a@x.example, data.0.id: 7}\n"
+	"    confirm: operator\n"
+	"    identity: {url: https://i.example/me, subject: data.0.id, email: vouched}\n"
 	"    scope_aliases: {api: [full, all], id: [we'b]}\n"
 	"    offline_scopes: [offline_things]\n"
 	"    quirks: [poll_late, scope_commas]\n"
@@ -143,6 +150,14 @@ static void check_first(const struct config_connection *c)
 	CHECK_TEXT(c->setup.endpoints.revocation, "https://i.example/revoke");
 	CHECK_TEXT(c->setup.endpoints.introspection, "https://i.example/introspect");
 	CHECK_TEXT(c->setup.endpoints.userinfo, "https://i.example/userinfo");
+	CHECK_TEXT(c->setup.endpoints.jwks, "https://i.example/keys");
+	CHECK_INT(c->setup.approver.confirm, GRANT_CONFIRM_OPERATOR);
+	CHECK_INT(c->setup.approver.expect.n, 2);
+	CHECK_TEXT(params_get(&c->setup.approver.expect, "email"), "a@x.example");
+	CHECK_TEXT(params_get(&c->setup.approver.expect, "data.0.id"), "7");
+	CHECK_TEXT(c->setup.approver.url, "https://i.example/me");
+	CHECK_TEXT(c->setup.approver.subject, "data.0.id");
+	CHECK_INT(c->setup.approver.email, GRANT_EMAIL_VOUCHED);
 	CHECK_INT(c->setup.flow, GRANT_FLOW_PASTE);
 	CHECK_TEXT(c->setup.redirect_uri, "http://localhost:1717/callback");
 	CHECK_TEXT(c->setup.client.id, "12345");
@@ -150,9 +165,9 @@ static void check_first(const struct config_connection *c)
 	CHECK(c->client_auth_given && c->required_scopes_given && !c->required);
 	CHECK_INT(c->client_secret.kind, SOURCE_FILE);
 	CHECK_TEXT(c->client_secret.name, "/etc/grantd/first");
-	CHECK_INT(c->client_secret.line, 23);
+	CHECK_INT(c->client_secret.line, 24);
 	CHECK_INT(c->client_secret.column, 20);
-	CHECK_INT(c->allow.line, 28);
+	CHECK_INT(c->allow.line, 29);
 	CHECK_INT(c->allow.column, 12);
 	CHECK_INT(c->setup.margin_usec, 600 * USEC_PER_S);
 	CHECK_INT(c->setup.keepalive_usec, 0);
@@ -227,7 +242,7 @@ static void every_key_goes_to_its_place(void)
 	check_lists_of_first(&config->connections[0]);
 	check_provider_of_first(&config->connections[0]);
 	CHECK_TEXT(config->connections[1].setup.name, "2nd");
-	CHECK_INT(config->connections[1].line, 40);
+	CHECK_INT(config->connections[1].line, 44);
 }
 
 static void file_without_content_is_an_empty_configuration(void)
@@ -458,7 +473,8 @@ static void there_must_be_a_way_to_the_endpoints(void)
 			"given where there is no issuer\n"},
 		{C CLIENT "  endpoints: 5\n",
 			"f:4:14: connections.c.endpoints: is text, must be a map of the keys "
-			"device_authorization, authorization, token, revocation, introspection, userinfo\n"});
+			"device_authorization, authorization, token, revocation, "
+			"introspection, userinfo, jwks\n"});
 }
 
 #define UNATTENDED "  flow: client_credentials\n"
@@ -487,6 +503,53 @@ static void client_credentials_need_a_token_endpoint_only(void)
 #define LACKS_SECRET \
 	"f:5:9: connections.c.flow: is client_credentials without a client_secret or " \
 	"client_key, must have one: it is the credential\n"
+
+#define EXPECT "  expect: {username: a}\n"
+#define UNTOLD \
+	"f:4:3: connections.c.expect: nothing tells who approves, must have openid in scopes beside " \
+	"an issuer, or endpoints.userinfo, or identity.url\n"
+#define BARE \
+	C CLIENT EXPECT "  endpoints: {token: https://i.example/t, device_authorization: " \
+			"https://i.example/d"
+
+static void an_expectation_needs_somebody_who_tells(void)
+{
+	config_free(read_good(MINIMAL EXPECT "  scopes: [openid]\n"));
+	config_free(read_good(MINIMAL EXPECT "  scopes: openid api\n  confirm: operator\n"));
+	config_free(read_good(MINIMAL EXPECT "  identity: {url: 'https://i.example/me'}\n"));
+	config_free(read_good(BARE ", userinfo: https://i.example/u}\n"));
+	config_free(read_good(MINIMAL "  confirm: none\n"));
+	CHECK_WRONG({BARE "}\n", UNTOLD}, {BARE "}\n  scopes: [openid]\n", UNTOLD},
+		{MINIMAL "  expect: {username: a}\n  scopes: [api]\n",
+			"f:5:3: connections.c.expect: nothing tells who approves, must have openid "
+			"in scopes beside an issuer, or endpoints.userinfo, or identity.url\n"},
+		{MINIMAL "  expect: {username: a}\n  scopes: [openid]\n  confirm: none\n",
+			"f:5:3: connections.c.expect: goes with confirm auto or operator only: with "
+			"none nobody asks who it was\n"},
+		{MINIMAL "  expect: {}\n  scopes: [openid]\n",
+			"f:5:11: connections.c.expect: names no claim, must have one or be left "
+			"out\n"},
+		{MINIMAL "  expect: {a b: c}\n  scopes: [openid]\n",
+			"f:5:12: connections.c.expect.a b: must be the name of a claim without "
+			"blanks, such as username\n"},
+		{MINIMAL "  confirm: maybe\n",
+			"f:5:12: connections.c.confirm: \"maybe\" is not known, must be one of auto, "
+			"operator, none\n"},
+		{MINIMAL "  identity: {subject: id}\n",
+			"f:5:14: connections.c.identity.subject: goes with identity.url only, must "
+			"be left out: elsewhere it is sub\n"});
+}
+
+static void expectations_are_few(void)
+{
+	config_free(
+		read_good(MINIMAL "  scopes: [openid]\n  expect: {a: x, b: x, c: x, d: x, e: x, "
+				  "f: x, g: x, h: x, i: x, j: x, k: x, l: x, m: x, n: x, o: x, "
+				  "p: x}\n"));
+	CHECK_WRONG({MINIMAL "  scopes: [openid]\n  expect: {a: x, b: x, c: x, d: x, e: x, f: x, "
+			     "g: x, h: x, i: x, j: x, k: x, l: x, m: x, n: x, o: x, p: x, q: x}\n",
+		"f:6:11: connections.c.expect: has 17 claims, must be at most 16\n"});
+}
 
 static void client_credentials_need_a_secret(void)
 {
@@ -1148,6 +1211,9 @@ static void shown_configuration_tells_all_but_the_secret(void)
 		"    # by default client_auth: client_secret_basic\n"
 		"    scopes: ['openid', 'api']\n"
 		"    required_scopes: ['api']\n"
+		"    confirm: auto\n"
+		"    identity:\n"
+		"      email: verified\n"
 		"    required: true\n"
 		"    allow:\n"
 		"      users: ['etl']\n"
@@ -1277,6 +1343,9 @@ static void examples_of_the_man_page_have_no_fault(void)
 }
 
 static const struct test tests[] = {
+	{"an expectation needs something that tells who approves",
+		an_expectation_needs_somebody_who_tells},
+	{"expectations are few", expectations_are_few},
 	{"a minimal file gets every default", minimal_file_gets_every_default},
 	{"every key goes to its place", every_key_goes_to_its_place},
 	{"a file without content is an empty configuration",

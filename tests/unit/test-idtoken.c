@@ -525,7 +525,56 @@ static void short_of_memory(void)
 	CHECK_TEXT(json_get_text(claims, "sub"), "248289761001");
 }
 
+static void optional_nonces(void)
+{
+	static const struct {
+		const char *payload;
+		int wanted;
+	} cases[] = {
+		{CLAIM, 0},
+		{OBJECT(ISS "," SUB "," AUD "," EXP "," IAT), 0},
+		{OBJECT(ISS "," SUB "," AUD "," EXP "," IAT ",\"nonce\":\"other\""), -EBADMSG},
+		{OBJECT(ISS "," SUB "," AUD "," EXP "," IAT ",\"nonce\":null"), -EBADMSG},
+	};
+	_cleanup_(secret_freep) struct secret *nonce = secret_new_text(NONCE);
+	_cleanup_(json_freep) struct json *jwks = parse(KEYS);
+	const struct idtoken_expect expect = {.issuer = ISSUER,
+		.audience = CLIENT,
+		.nonce = nonce,
+		.nonce_optional = true,
+		.wall_usec = NOW * USEC_PER_S};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_(buf_done) struct buf jwt = token(HEADER, cases[i].payload);
+		_cleanup_(secret_freep) struct secret *s = secret_new(jwt.data, jwt.len);
+		_cleanup_(json_freep) struct json *claims = NULL;
+
+		CHECK_INT(idtoken_check(s, jwks, &expect, &claims, NULL), cases[i].wanted);
+		CHECK((claims != NULL) == (cases[i].wanted == 0));
+	}
+}
+
+static void peeked_claims(void)
+{
+	static const char *const broken[] = {
+		"", "a", "a.b", "a.b.c", "e30.WzFd.", "..", "e30.e30.e30.e30.e30"};
+	_cleanup_(secret_freep) struct secret *example = secret_new_text(EXAMPLE_TOKEN);
+	_cleanup_(json_freep) struct json *claims = NULL;
+
+	REQUIRE(idtoken_peek(example, &claims) == 0);
+	CHECK_TEXT(json_get_text(claims, "sub"), "248289761001");
+	for (size_t i = 0; i < ELEMENTS(broken); i++) {
+		_cleanup_(secret_freep) struct secret *s = secret_new_text(broken[i]);
+		_cleanup_(json_freep) struct json *none = NULL;
+
+		CHECK_INT(idtoken_peek(s, &none), -EBADMSG);
+		CHECK(!none);
+	}
+}
+
 static const struct test tests[] = {
+	{"a nonce that need not be there is compared where it is", optional_nonces},
+	{"the claims can be read without a check", peeked_claims},
 	{"the example of OpenID Connect is taken, with all its claims", the_example},
 	{"RS256, PS256, ES256 and EdDSA are taken, without a key id where one key fits",
 		each_algorithm},

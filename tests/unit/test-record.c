@@ -63,9 +63,22 @@ static struct record record_of(void)
 				.verification_uri_complete = mem_strdup("https://h/device?c=1"),
 				.interval_usec = 7 * USEC_PER_S},
 			.verifier = secret_new_text("verifier"),
+			.nonce = secret_new_text("nonce of approval"),
 			.expires_usec = USEC_NEVER},
+		.identity = {.issuer = mem_strdup("https://idp.example"),
+			.subject = mem_strdup("0042"),
+			.claims = json_new_object()},
+		.candidate = {.grant = {.present = true,
+				      .binding = mem_strdup("binding of candidate"),
+				      .token = {.access_token = secret_new_text("candidate-access"),
+					      .id_token = secret_new_text("candidate-id.token.x")},
+				      .expires_usec = 5,
+				      .discard = true},
+			.nonce = secret_new_text("candidate-nonce"),
+			.nonce_required = true},
 	};
 
+	CHECK_INT(json_add(r.identity.claims, "username", json_new_text("alice")), 0);
 	CHECK_INT(names_split("api id", &r.grant.token.scopes), 0);
 	CHECK_INT(json_add(r.grant.token.extra, "instance_url", json_new_text("https://acme")), 0);
 	return r;
@@ -146,7 +159,26 @@ static void check_approval(const struct record_approval *a)
 	CHECK_INT(a->device.interval_usec, 7 * USEC_PER_S);
 	CHECK_INT(a->device.lifetime_usec, 0);
 	CHECK_TEXT(secret_expose(a->verifier), "verifier");
+	CHECK_TEXT(secret_expose(a->nonce), "nonce of approval");
 	CHECK(a->expires_usec == USEC_NEVER);
+}
+
+static void check_people(const struct record *r)
+{
+	const struct record_candidate *c = &r->candidate;
+	char *claims = json_print(r->identity.claims, false);
+
+	CHECK_TEXT(r->identity.issuer, "https://idp.example");
+	CHECK_TEXT(r->identity.subject, "0042");
+	CHECK_TEXT(claims, "{\"username\":\"alice\"}");
+	CHECK(c->grant.present && c->grant.discard && c->nonce_required);
+	CHECK_TEXT(c->grant.binding, "binding of candidate");
+	CHECK_TEXT(secret_expose(c->grant.token.access_token), "candidate-access");
+	CHECK_TEXT(secret_expose(c->grant.token.id_token), "candidate-id.token.x");
+	CHECK_TEXT(secret_expose(c->nonce), "candidate-nonce");
+	CHECK(!c->grant.token.refresh_token && c->grant.expires_usec == 5);
+	CHECK(!r->grant.discard && !r->grant.token.id_token);
+	mem_free(claims);
 }
 
 static void test_whole(void)
@@ -163,9 +195,11 @@ static void test_whole(void)
 	CHECK_INT(r.fault_since_usec, 1795469410000002);
 	check_grant(&r.grant);
 	check_approval(&r.approval);
+	check_people(&r);
 	record_done(&r);
 	record_done(&r);
-	CHECK(!r.grant.present && !r.approval.present);
+	CHECK(!r.grant.present && !r.approval.present && !r.candidate.grant.present);
+	CHECK(!identity_known(&r.identity));
 	buf_done(&b);
 }
 
@@ -471,8 +505,8 @@ static void test_later_body(void)
 {
 	struct record r = {0};
 
-	REQUIRE(parse_body(BODY(",\"identity\":{\"sub\":\"x\"}" GRANT(",\"pinned\":[1]")), &r,
-			NULL) == 0);
+	REQUIRE(parse_body(BODY(",\"later\":{\"sub\":\"x\"}" GRANT(",\"pinned\":[1]")), &r, NULL) ==
+		0);
 	CHECK(r.grant.present);
 	record_done(&r);
 	REQUIRE(parse_body("{\"generation\":7,\"renewals\":0,\"not_before\":0,\"fault_since\":0,"
@@ -512,6 +546,12 @@ static void test_odd_body(void)
 		BODY(",\"grant\":{\"access_token\":\"at\",\"scope_given\":true,\"scopes\":[1]}"),
 		BODY(",\"approval\":{}"),
 		BODY(",\"approval\":\"\""),
+		BODY(GRANT(",\"discard\":1")),
+		BODY(",\"identity\":{}"),
+		BODY(",\"identity\":{\"issuer\":\"i\",\"subject\":7,\"claims\":\"{}\"}"),
+		BODY(",\"identity\":{\"issuer\":\"i\",\"subject\":\"s\",\"claims\":\"[]\"}"),
+		BODY(",\"candidate\":{}"),
+		BODY(",\"candidate\":null"),
 	};
 
 	for (size_t i = 0; i < ELEMENTS(bodies); i++) {
@@ -529,10 +569,12 @@ static void test_odd_body(void)
 static void test_half_record(void)
 {
 	struct record r = {.grant.present = true}, a = {.approval.present = true};
+	struct record c = {.candidate.grant.present = true};
 	struct buf b = BUF(RECORD_SIZE_MAX);
 
 	CHECK_INT(encode(&r, "crm", &b), -EINVAL);
 	CHECK_INT(encode(&a, "crm", &b), -EINVAL);
+	CHECK_INT(encode(&c, "crm", &b), -EINVAL);
 	CHECK_INT(b.len, 0);
 }
 

@@ -852,6 +852,69 @@ static bool fail_later(size_t size)
 	return allocations_left-- == 0;
 }
 
+/* --- documents --- */
+
+static struct verdict document_of(const struct exchange_reply *reply, struct json **ret)
+{
+	struct verdict v = {.kind = REPLY_OK};
+
+	CHECK_INT(reply_document(reply, now, ret, &v), 0);
+	CHECK((v.kind == REPLY_OK) == (*ret != NULL));
+	CHECK((v.kind == REPLY_OK) == (v.fault.kind == FAULT_NONE));
+	return v;
+}
+
+static void test_document(void)
+{
+	static const struct {
+		int status;
+		const char *type, *body;
+		enum reply_kind kind;
+		const char *says;
+	} cases[] = {
+		{200, "application/json", "{\"sub\":\"1\"}", REPLY_OK, ""},
+		{200, "text/plain", "{\"sub\":\"1\"}", REPLY_OK, ""},
+		{200, "application/jwt", "e30.e30.", REPLY_MISCONFIGURED, "JWT"},
+		{200, "application/json", "[]", REPLY_BROKEN, "no JSON object"},
+		{200, "application/json", "", REPLY_BROKEN, "empty"},
+		{200, "text/html", "<html>Sign in</html>", REPLY_TRANSIENT, "Sign in"},
+		{403, "text/plain", "Bad_OAuth_Token", REPLY_BROKEN, "403"},
+		{401, "application/json", "{\"error\":\"invalid_token\"}", REPLY_BROKEN,
+			"invalid_token"},
+		{400, "application/json", "{\"error\":\"slow_down\"}", REPLY_BROKEN, "slow_down"},
+		{503, "text/html", "", REPLY_PROVIDER_DOWN, "503"},
+		{429, "text/html", "", REPLY_THROTTLED, "429"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct exchange_reply reply = reply_of(cases[i].status, cases[i].body);
+		_cleanup_(json_freep) struct json *document = NULL;
+		struct verdict v;
+
+		SET(reply.content_type, cases[i].type);
+		v = document_of(&reply, &document);
+		if (v.kind != cases[i].kind || !strstr(v.fault.detail, cases[i].says))
+			TEST_FAIL("%d %s: %d %s", cases[i].status, cases[i].body, v.kind,
+				v.fault.detail);
+	}
+}
+
+static void test_id_token(void)
+{
+	struct token t = token_of("{\"access_token\":\"a\",\"id_token\":\"h.p.s\"}");
+	struct token copy = {0};
+
+	CHECK_TEXT(secret_expose(t.id_token), "h.p.s");
+	CHECK(!json_get(t.extra, "id_token"));
+	CHECK_INT(token_copy(&t, &copy), 0);
+	CHECK_TEXT(secret_expose(copy.id_token), "h.p.s");
+	token_done(&t);
+	token_done(&copy);
+	t = token_of("{\"access_token\":\"a\",\"id_token\":7}");
+	CHECK(!t.id_token);
+	token_done(&t);
+}
+
 static void test_token_memory(void)
 {
 	struct exchange_reply reply = reply_of(200,
@@ -1047,6 +1110,8 @@ static void words_of_an_error_are_kept_for_hints(void)
 }
 
 static const struct test tests[] = {
+	{"a document about a person is JSON, or it is said what else it is", test_document},
+	{"an id_token is kept, and not handed out", test_id_token},
 	{"a token reply is read whole", test_token},
 	{"any token_type is kept, an absent or odd one is Bearer", test_token_type},
 	{"expires_in is a number, a fraction, a text, absent, or clamped", test_lifetime},

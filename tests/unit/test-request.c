@@ -125,16 +125,18 @@ static void test_device_authorization(void)
 
 	REQUIRE(names_split("openid https://h/mail", &scopes) == 0);
 	REQUIRE(params_add(&parameters, "prompt", "consent & more") == 0);
-	CHECK_INT(
-		request_device_authorization(URL, &client, &scopes, verifier, &parameters, &r), 0);
+	CHECK_INT(request_device_authorization(
+			  URL, &client, &scopes, verifier, NULL, &parameters, &r),
+		0);
 	check_request(&r, false, "Basic YXBwOnB3",
 		"client_id=app&scope=openid+https%3A%2F%2Fh%2Fmail"
 		"&code_challenge=" PKCE_CHALLENGE "&code_challenge_method=S256"
 		"&prompt=consent+%26+more");
 	names_done(&scopes);
 	params_done(&parameters);
-	CHECK_INT(
-		request_device_authorization(URL, &client, &scopes, verifier, &parameters, &r), 0);
+	CHECK_INT(request_device_authorization(
+			  URL, &client, &scopes, verifier, NULL, &parameters, &r),
+		0);
 	check_request(&r, false, "Basic YXBwOnB3",
 		"client_id=app&code_challenge=" PKCE_CHALLENGE "&code_challenge_method=S256");
 	client_done(&client);
@@ -149,8 +151,9 @@ static void test_device_authorization_post(void)
 	struct params parameters = {0};
 	struct exchange_request r = {0};
 
-	CHECK_INT(
-		request_device_authorization(URL, &client, &scopes, verifier, &parameters, &r), 0);
+	CHECK_INT(request_device_authorization(
+			  URL, &client, &scopes, verifier, NULL, &parameters, &r),
+		0);
 	check_request(&r, false, NULL,
 		"client_id=app&client_secret=pw&code_challenge=" PKCE_CHALLENGE
 		"&code_challenge_method=S256");
@@ -204,7 +207,8 @@ static void check_device(struct client client, const char *asked, const char *po
 	struct exchange_request r = {0};
 
 	REQUIRE(names_split("api id", &scopes) == 0);
-	CHECK_INT(request_device_authorization(URL, &client, &scopes, verifier, &none, &r), 0);
+	CHECK_INT(
+		request_device_authorization(URL, &client, &scopes, verifier, NULL, &none, &r), 0);
 	check_request(&r, false, "Basic YXBwOnB3", asked);
 	CHECK_INT(request_device_token(URL, &client, code, &scopes, verifier, &none, &r), 0);
 	check_request(&r, true, "Basic YXBwOnB3", polled);
@@ -358,7 +362,8 @@ static void test_memory(void)
 		REQUIRE(n < 1000);
 		allocations_left = n;
 		mem_set_failure(fail_later);
-		e = request_device_authorization(URL, &client, &scopes, verifier, &parameters, &r);
+		e = request_device_authorization(
+			URL, &client, &scopes, verifier, NULL, &parameters, &r);
 		mem_set_failure(NULL);
 		CHECK((e == 0) == (r.url != NULL) && (e == 0) == (r.body != NULL));
 	}
@@ -370,7 +375,22 @@ static void test_memory(void)
 	secret_free(verifier);
 }
 
+static void test_identity(void)
+{
+	struct secret *token = secret_new_text("a t");
+	struct exchange_request r = {0};
+
+	REQUIRE(request_identity("https://idp.example/me", token, &r) == 0);
+	CHECK_INT(r.method, EXCHANGE_GET);
+	CHECK_TEXT(r.url, "https://idp.example/me");
+	CHECK_TEXT(secret_expose(r.authorization), "Bearer a t");
+	CHECK(!r.body && !r.once);
+	exchange_request_done(&r);
+	secret_free(token);
+}
+
 static const struct test tests[] = {
+	{"who approved is asked with the access token in the header", test_identity},
 	{"PKCE gives what RFC 7636 appendix B gives", test_pkce},
 	{"each way of client authentication has its registered name", test_auth_names},
 	{"Basic encodes id and secret as a form first, and leaves both out of the body",

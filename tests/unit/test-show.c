@@ -234,6 +234,38 @@ static void advice_follows_the_fault(void)
 		"see the journal (journalctl -u grantd); grantd tries again by itself");
 }
 
+#define HELD(kind) "{\"name\":\"a\",\"state\":\"confirming\",\"fault\":{\"kind\":\"" kind "\"}}"
+
+static void what_is_held_waits_for_a_word_and_not_for_a_login(void)
+{
+	check_advice(
+		HELD("needs_approval"), true, "run: grantctl confirm a, or: grantctl reject a");
+	check_advice(HELD("wrong_identity"), true,
+		"run: grantctl confirm a --replace, or: grantctl reject a");
+	check_advice(HELD("misconfigured"), true,
+		"correct the configuration, then run: grantctl reload");
+	check_advice(HELD("transient"), false, "wait: grantd tries again by itself");
+	check_advice("{\"name\":\"a\",\"state\":\"confirming\",\"fault\":null}", false, "");
+}
+
+#define ROW \
+	"grantd 0.1, pid 812, up 15 min: ready. Times are UTC.\n\n" \
+	"NAME  STATE  USABLE  SINCE  EXPIRES  NEXT\n" \
+	"a     ready  yes     -      -        -\n"
+#define APPROVED(identity) \
+	"{" AGENT ",\"ready\":true,\"connections\":[{\"name\":\"a\",\"state\":\"ready\"," \
+	"\"usable\":true,\"fault\":null,\"identity\":" identity "}]}"
+
+static void who_approved_is_shown(void)
+{
+	check_status(APPROVED("null"), ROW);
+	check_status(APPROVED("{\"subject\":\"1\",\"username\":\"alice\",\"email\":\"a@x\","
+			      "\"confirmed\":true}"),
+		ROW "    approved by alice (a@x, subject 1)\n");
+	check_status(APPROVED("{\"subject\":\"1\",\"username\":null,\"confirmed\":false}"),
+		ROW "    approved by subject 1, not confirmed\n");
+}
+
 static void check_paste_again(const char *reply, const char *want)
 {
 	struct wire_reply r = {0};
@@ -381,6 +413,9 @@ static void short_memory_is_told(void)
 }
 
 static const struct test tests[] = {
+	{"what is held waits for a word, and not for a login",
+		what_is_held_waits_for_a_word_and_not_for_a_login},
+	{"who approved is shown to who may see it", who_approved_is_shown},
 	{"the table shows each connection", the_table_shows_each_connection},
 	{"a fault is told with what to do", a_fault_is_told_with_what_to_do},
 	{"what needs no approval asks for no login", what_needs_no_approval_asks_for_no_login},

@@ -304,6 +304,7 @@ static void parameters_are_read(void)
 	static const char login[] = "{\"name\":\"sf\",\"wait\":true,\"cancel\":null}";
 	static const char paste[] = "{\"name\":\"sf\",\"address\":\"code=x\",\"code_only\":true}";
 	static const char revoke[] = "{\"name\":\"sf\",\"keep\":true}";
+	static const char confirm[] = "{\"name\":\"sf\",\"replace\":true}";
 	struct wire_named n;
 	const char *bad;
 	struct json *j;
@@ -326,7 +327,11 @@ static void parameters_are_read(void)
 	json_free(j);
 	REQUIRE(json_parse(revoke, strlen(revoke), &j, NULL) == 0);
 	CHECK_INT(wire_read_named(WIRE_REVOKE, j, &n, &bad), 0);
-	CHECK(n.keep && !n.wait);
+	CHECK(n.keep && !n.wait && !n.replace);
+	json_free(j);
+	REQUIRE(json_parse(confirm, strlen(confirm), &j, NULL) == 0);
+	CHECK_INT(wire_read_named(WIRE_CONFIRM, j, &n, &bad), 0);
+	CHECK(n.replace && !n.keep);
 	json_free(j);
 }
 
@@ -353,6 +358,7 @@ static void unknown_parameters_are_named(void)
 {
 	CHECK_TEXT(bad_parameter(WIRE_GET_TOKEN, "{\"name\":\"a\",\"keep\":true}"), "keep");
 	CHECK_TEXT(bad_parameter(WIRE_REFRESH, "{\"name\":\"a\",\"Name\":\"b\"}"), "Name");
+	CHECK_TEXT(bad_parameter(WIRE_REJECT, "{\"name\":\"a\",\"replace\":true}"), "replace");
 	CHECK_TEXT(bad_parameter(WIRE_LOGIN, "{\"name\":\"a\",\"code\":\"WDJB\"}"), "code");
 	CHECK_TEXT(bad_parameter(WIRE_GET_TOKEN, "{\"name\":\"a\"}"), NULL);
 }
@@ -377,6 +383,7 @@ static void only_parameters_of_the_method_are_built(void)
 		.min_valid_s = 1,
 		.keep = true,
 		.cancel = true,
+		.replace = true,
 		.wait = true,
 		.address = "http://h/?code=\"",
 		.code_only = true};
@@ -389,6 +396,8 @@ static void only_parameters_of_the_method_are_built(void)
 		{WIRE_PASTE,
 			"{\"name\":\"a\",\"address\":\"http://h/?code=\\\"\",\"code_only\":true}"},
 		{WIRE_REFRESH, "{\"name\":\"a\"}"},
+		{WIRE_CONFIRM, "{\"name\":\"a\",\"replace\":true}"},
+		{WIRE_REJECT, "{\"name\":\"a\"}"},
 		{WIRE_REVOKE, "{\"name\":\"a\",\"keep\":true}"},
 	};
 
