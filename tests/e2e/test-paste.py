@@ -211,7 +211,7 @@ def _():
 def _():
     with waiting() as (rig, agent, url):
         good = walk(rig, url)
-        code = query_of(good)["code"]
+        code = "c" + query_of(good)["code"]  # what begins with - is an option to anybody
         for words in (["paste", "crm", good], ["paste", "crm", code], ["paste", good],
                       ["paste", "crm", "-", code], ["paste", "crm", "--code-only", code],
                       ["login", "crm", good]):

@@ -85,7 +85,7 @@ def _():
         equal(agent.connection("crm")["scopes"], ["one"])
         write_profile(rig, "scopes: [one, two]\n", "generic")
         equal(agent.ctl("reload").returncode, 0)
-        equal(agent.connection("crm")["scopes"], ["one", "two"])
+        agent.until("two scopes", lambda c: c["scopes"] == ["one", "two"], "crm")
         write_profile(rig, "scopes: [\n", "generic")
         answer = agent.ctl("reload")
         equal(answer.returncode, 2, f"exit status of a bad reload: {answer.stderr}")
@@ -93,7 +93,7 @@ def _():
         equal(agent.connection("crm")["scopes"], ["one", "two"], "a bad reload changes nothing")
         os.unlink(path)
         equal(agent.ctl("reload").returncode, 0)
-        equal(agent.connection("crm")["scopes"], [])
+        agent.until("no scopes", lambda c: c["scopes"] == [], "crm")
 
 
 @behaviour("faults of a profile are told with its file, line and column")

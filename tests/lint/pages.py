@@ -19,6 +19,7 @@ PAGES = {
     "config": "man/grantd.yaml.5",
     "protocol": "man/grantd-protocol.7",
     "grantd": "man/grantd.8",
+    "providers": "man/grantd-providers.7",
 }
 # What a machine without the files and users of an example may object to.
 FILES_MISSING = re.compile(r"can't|cannot|no such file|there is no (user|group)|No such file", re.IGNORECASE)
@@ -160,7 +161,7 @@ def yaml_examples():
     """Configurations in README and the pages: text that begins with `connections:` or `agent:`."""
     for block in re.findall(r"```yaml\n(.*?)```", read(ROOT, "README.md"), flags=re.DOTALL):
         yield "README.md", block
-    for name in ("config", "grantd"):
+    for name in ("config", "grantd", "providers"):
         for block in re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", page(name), flags=re.DOTALL | re.MULTILINE):
             if re.match(r"(connections|agent):", block):
                 yield PAGES[name], block

@@ -84,7 +84,7 @@ class Assertions:
     def _check_audience(self, told):
         authority = self.authority
         taken = authority.settings.assertion_audiences or [authority.issuer,
-                                                           authority.issuer + "/token"]
+                                                           authority.url("token")]
         if not set(told if isinstance(told, list) else [told]) & set(taken):
             raise ValueError("aud is not this server")
 

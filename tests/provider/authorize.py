@@ -57,12 +57,12 @@ class Authorizations:
         try:
             self._read(form, request)
         except OAuthError as error:
-            return self._back(request, {"error": str(error),
-                                        "error_description": error.description})
+            return self._back_with(request, error)
         number = secrets.token_hex(8)
         self.waiting[number] = request
         return Reply(200, pages.authorize_form(
-            self.authority.path + "/authorize", number, request.client.client_id, request.scope),
+            urllib.parse.urlsplit(self.authority.url("authorize")).path, number,
+            request.client.client_id, request.scope),
             HTML)
 
     def decide(self, form):
@@ -71,8 +71,7 @@ class Authorizations:
         if request is None or form.get("action") not in ("allow", "deny"):
             return Reply(400, pages.note("Not possible", "Nothing waits for this answer."), HTML)
         if form["action"] == "deny":
-            return self._back(request, {"error": "access_denied",
-                                        "error_description": "the person said no"})
+            return self._back_with(request, OAuthError("access_denied", "the person said no"))
         code = self.authority.issue("code")
         self.codes[code] = Code(request, form.get("subject") or "alice",
                                 self.authority.clock() + self.authority.settings.code_lifetime)
@@ -82,9 +81,12 @@ class Authorizations:
         """The whole walk of a person at once: an authorization URL in, the address it ends at
         out."""
         endpoint, _, query = url.partition("?")
-        if endpoint != self.authority.issuer + "/authorize":
+        if endpoint != self.authority.url("authorize"):
             raise ValueError("not the authorization endpoint")
-        reply = self.page(parameters(query))
+        talk, refusal = self.authority.understand("authorize", parameters(query))
+        if refusal:
+            return None
+        reply = self.page(talk.form)
         if reply.status == 200:
             reply = self.decide({"request": list(self.waiting)[-1], "action": action,
                                  "subject": subject})
@@ -108,6 +110,10 @@ class Authorizations:
         if self.authority.settings.pkce_required and not request.challenge:
             raise OAuthError("invalid_request", "code_challenge is missing")
         request.resource = self.authority.resources(form)
+
+    def _back_with(self, request, error):
+        _, code, text = self.authority.dialect.told(error)
+        return self._back(request, {"error": code, "error_description": text})
 
     def _back(self, request, answer):
         """Send the browser back (RFC 6749 §4.1.2, RFC 9207 §2)."""

@@ -18,7 +18,8 @@ class Control:
             "approve": self.approve, "deny": self.deny, "authorize": self.authorize,
             "register": self.register, "rotate_key": self.rotate_key, "configure": self.configure,
             "faults": self.faults, "clear": self.clear, "release": self.release,
-            "wait": self.wait, "log": self.log, "secrets": self.secrets, "state": self.state,
+            "age": self.age, "active": self.active, "wait": self.wait, "log": self.log,
+            "secrets": self.secrets, "state": self.state,
         }
 
     def handle(self, verb, request):
@@ -82,6 +83,15 @@ class Control:
         self.server.releases += 1
         self.server.changed.notify_all()
         return {}
+
+    def age(self, seconds):
+        """Let so much time pass, for all that ends."""
+        self.server.authority.passed += seconds
+        return {}
+
+    def active(self, token):
+        """Would this access token be taken?"""
+        return {"active": self.server.authority.alive(token)}
 
     def wait(self, endpoint, count, timeout_s, answered=False, grant_type=None):
         """Wait until an endpoint (null: any) has had so many arrivals, or answered so many."""

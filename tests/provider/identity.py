@@ -53,8 +53,7 @@ class Identity:
     def userinfo(self, authorization):
         scheme, _, token = authorization.partition(" ")
         access = self.authority.access_tokens.get(token)
-        alive = access and access.family.alive and self.authority.clock() < access.expires_at
-        if scheme.lower() != "bearer" or not alive:
+        if scheme.lower() != "bearer" or not self.authority.alive(token):
             raise OAuthError("invalid_token", "no such access token", 401,
                              {"WWW-Authenticate": "Bearer"})
         if not access.family.subject:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from assertion import Assertions
 from authorize import Authorizations, check_pkce
+from dialects import STANDARD, Talk
 from identity import Identity
 from values import (DEVICE_GRANT, JWT_BEARER_GRANT, Access, Family, OAuthError, Reply, Settings,
                     altered)
@@ -52,12 +53,14 @@ def interval_told(answer):
 class Authority:
     """The state of the authorization server."""
 
-    def __init__(self, issuer, clients, clock=time.monotonic):
+    def __init__(self, issuer, clients, clock=time.monotonic, dialect=STANDARD):
         self.issuer = issuer
-        self.path = urllib.parse.urlsplit(issuer).path
+        self.base = urllib.parse.urljoin(issuer, "/").rstrip("/")
+        self.dialect = dialect
+        self.real_clock = clock
+        self.passed = 0  # seconds that a test let pass
         self.clients = {client.client_id: client for client in clients}
-        self.clock = clock
-        self.settings = Settings()
+        self.settings = Settings(**dialect.settings)
         self.devices = {}
         self.families = []
         self.refresh_tokens = {}  # every one ever issued → (family, generation)
@@ -76,6 +79,24 @@ class Authority:
         }
 
     # Bookkeeping
+
+    def clock(self):
+        return self.real_clock() + self.passed
+
+    def url(self, endpoint):
+        """The address of an endpoint."""
+        path = self.dialect.paths.get(endpoint)
+        return self.base + path if path else f"{self.issuer.rstrip('/')}/{endpoint}"
+
+    def understand(self, endpoint, form, headers=None):
+        """What a request in the dialect of the provider asks for, and the error where it asks for
+        what can't be."""
+        talk = Talk(self, endpoint, dict(form), headers or {}, self.base)
+        try:
+            self.dialect.incoming(talk)
+        except OAuthError as error:
+            return talk, error
+        return talk, None
 
     def issue(self, kind, length=32):
         value = secrets.token_urlsafe(length)
@@ -152,13 +173,13 @@ class Authority:
     def metadata(self):
         return Reply.of_json(200, altered({
             "issuer": self.issuer,
-            "authorization_endpoint": self.issuer + "/authorize",
-            "device_authorization_endpoint": self.issuer + "/device_authorization",
-            "token_endpoint": self.issuer + "/token",
-            "revocation_endpoint": self.issuer + "/revoke",
-            "introspection_endpoint": self.issuer + "/introspect",
-            "userinfo_endpoint": self.issuer + "/userinfo",
-            "jwks_uri": self.issuer + "/jwks",
+            "authorization_endpoint": self.url("authorize"),
+            "device_authorization_endpoint": self.url("device_authorization"),
+            "token_endpoint": self.url("token"),
+            "revocation_endpoint": self.url("revoke"),
+            "introspection_endpoint": self.url("introspect"),
+            "userinfo_endpoint": self.url("userinfo"),
+            "jwks_uri": self.url("jwks"),
             "grant_types_supported": list(self.grants),
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
@@ -187,7 +208,7 @@ class Authority:
         letters = "".join(secrets.choice(USER_CODE_LETTERS) for _ in range(8))
         user_code = f"{letters[:4]}-{letters[4:]}"
         device_code = self.issue("device_code")
-        uri = self.issuer + "/device"
+        uri = self.url("device")
         answer = altered({
             "device_code": device_code,
             "user_code": user_code,
@@ -269,24 +290,46 @@ class Authority:
     def _client_credentials(self, form, client):
         if not client.confidential:
             raise OAuthError("unauthorized_client", "a public client proves nothing")
+        if self.settings.shared_tokens and self._shared(client):
+            return self._shared(client)
         family = Family(client.client_id, "", form.get("scope", ""), self.resources(form))
         self.families.append(family)
         return self.grant(family, refresh=False)
+
+    def _shared(self, client):
+        """The token that another request was given, as long as it lives."""
+        for value, access in self.access_tokens.items():
+            left = math.floor(access.expires_at - self.clock())
+            if access.family.client_id == client.client_id and left >= 0:
+                return Reply.of_json(200, altered({
+                    "access_token": value, "token_type": "Bearer", "expires_in": left,
+                    "scope": access.scope}, self.settings.token_answer))
+        return None
 
     def _refresh(self, form, client):
         family, generation = self.refresh_tokens.get(form.get("refresh_token", ""), (None, 0))
         if family is None or family.client_id != client.client_id or not family.alive:
             raise OAuthError("invalid_grant", "unknown or revoked refresh token")
-        if generation != family.generation:
+        idle = self.settings.refresh_idle
+        if idle and self.clock() - family.used_at > idle:
+            raise OAuthError("invalid_grant", "the refresh token was not used for too long")
+        if generation != family.generation and not self._in_grace(family, generation):
             self.violation("a refresh token that was rotated away was sent again")
             if self.settings.reuse_detection:
                 family.alive = False
             raise OAuthError("invalid_grant", "refresh token was used before")
         return self.grant(family, self.resources(form, family.resource))
 
+    def _in_grace(self, family, generation):
+        return (generation == family.generation - 1
+                and self.clock() - family.rotated_at < self.settings.reuse_grace)
+
     def _refresh_token(self, family):
-        if self.settings.rotate or not family.refresh_token:
+        family.used_at = self.clock()
+        old = self.clock() - family.rotated_at >= self.settings.rotate_after
+        if not family.refresh_token or (self.settings.rotate and old):
             family.generation += 1
+            family.rotated_at = self.clock()
             family.refresh_token = self.issue("refresh_token")
             self.refresh_tokens[family.refresh_token] = (family, family.generation)
         return family.refresh_token
@@ -309,12 +352,17 @@ class Authority:
             family.resource if resource is None else resource)
         return Reply.of_json(200, altered(answer, self.settings.token_answer))
 
+    def alive(self, token):
+        """Is this an access token that is good?"""
+        access = self.access_tokens.get(token)
+        return bool(access and access.family.alive and self.clock() < access.expires_at)
+
     # Introspection (RFC 7662), revocation (RFC 7009)
 
     def introspect(self, form, _client):
         token = form.get("token", "")
-        access = self.access_tokens.get(token)
-        if access and access.family.alive and self.clock() < access.expires_at:
+        if self.alive(token):
+            access = self.access_tokens[token]
             answer = {"active": True, "scope": access.scope, "token_type": "Bearer",
                       "client_id": access.family.client_id, "iss": self.issuer,
                       "sub": access.family.subject or access.family.client_id,

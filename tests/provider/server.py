@@ -23,11 +23,15 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port, path, certificate, key, clients):
+    def __init__(self, port, path, certificate, key, clients, dialect):
         super().__init__(("127.0.0.1", port), Handler)
+        if dialect.paths:
+            path = dialect.issuer or ""
         self.path = path.rstrip("/")
         self.port = self.server_address[1]
-        self.authority = Authority(f"https://127.0.0.1:{self.port}{self.path}", clients)
+        self.dialect = dialect
+        self.authority = Authority(f"https://127.0.0.1:{self.port}{path}", clients,
+                                   dialect=dialect)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
         self.context.set_alpn_protocols(["http/1.1"])
@@ -52,6 +56,8 @@ class Server(socketserver.ThreadingTCPServer):
             "introspect": ("POST", client(authority.introspect)),
             "revoke": ("POST", client(authority.revoke)),
             "userinfo": ("GET", lambda r, f: authority.identity.userinfo(
+                r.headers.get("authorization", ""))),
+            "identity": ("GET", lambda r, f: authority.identity.userinfo(
                 r.headers.get("authorization", ""))),
             "jwks": ("GET", lambda r, f: authority.identity.jwks()),
             "authorize": ("GET POST", self._authorize),
@@ -83,13 +89,17 @@ class Server(socketserver.ThreadingTCPServer):
 
     def _paths(self):
         """Path → endpoint name."""
-        paths = {f"{self.path}/{name}": name for name in self.endpoints}
-        for name, path in (
-                ("oauth-authorization-server",
-                 f"/.well-known/oauth-authorization-server{self.path}"),  # RFC 8414 §3.1
-                ("openid-configuration", f"{self.path}/.well-known/openid-configuration")):
-            del paths[f"{self.path}/{name}"]
-            paths[path] = name
+        theirs = self.dialect.paths
+        metadata = {
+            "oauth-authorization-server":
+                f"/.well-known/oauth-authorization-server{self.path}",  # RFC 8414 §3.1
+            "openid-configuration": f"{self.path}/.well-known/openid-configuration"}
+        ours = {name for name in self.endpoints
+                if name not in metadata and (not theirs or name in ("jwks", "device"))}
+        paths = {f"{self.path}/{name}": name for name in ours if name not in theirs}
+        paths.update({path: name for name, path in theirs.items()})
+        if self.dialect.issuer is not None:
+            paths.update({path: name for name, path in metadata.items()})
         return paths
 
     def hold(self, seconds):
@@ -119,15 +129,18 @@ class Server(socketserver.ThreadingTCPServer):
             arrival["outcome"] = outcome
             self.changed.notify_all()
 
-    def work(self, endpoint, request, form):
-        """What a provider in good order answers."""
-        methods, handler = self.endpoints[endpoint]
+    def work(self, talk, request, refusal):
+        """What the provider answers."""
+        methods, handler = self.endpoints[talk.endpoint]
+        methods = self.dialect.methods.get(talk.endpoint, methods)
+        if refusal:
+            return self.dialect.failure(talk, refusal)
         if request.method not in methods.split():
             return Reply.of_json(405, {"error": "method"}, {"Allow": methods.replace(" ", ", ")})
         try:
-            return handler(request, form)
+            return self.dialect.success(talk, handler(request, talk.form))
         except OAuthError as error:
-            return error.reply
+            return self.dialect.failure(talk, error)
 
 
 class Handler(socketserver.BaseRequestHandler):
@@ -175,26 +188,27 @@ class Handler(socketserver.BaseRequestHandler):
         self.connection.read_body(request)
         form = parse_form(request)
         with self.server.changed:
-            arrival = self.server.arrive(endpoint, request, self.number, nth, form)
-            fault = self.server.faults.take(endpoint, form.get("grant_type", ""), nth > 0,
+            talk, refusal = self.server.authority.understand(endpoint, form, request.headers)
+            arrival = self.server.arrive(talk.endpoint, request, self.number, nth, form)
+            fault = self.server.faults.take(talk.endpoint, talk.form.get("grant_type", ""), nth > 0,
                                             body_read=True)
-            reply = self.decide(endpoint, request, form, arrival, fault)
-        return self.deliver(form, arrival, fault, reply)
+            reply = self.decide(talk, request, refusal, arrival, fault)
+        return self.deliver(talk.form, arrival, fault, reply)
 
-    def decide(self, endpoint, request, form, arrival, fault):
+    def decide(self, talk, request, refusal, arrival, fault):
         """The reply, the work done unless the fault stands in its place. Lock held."""
         authority = self.server.authority
-        arrival["early"] = endpoint == "token" and authority.too_early(form)
+        arrival["early"] = talk.endpoint == "token" and authority.too_early(talk.form)
         if fault and not fault.process and (fault.answers or fault.reset or fault.close):
             reply = Reply.of_json(200, {})
         elif arrival["early"]:
-            reply = OAuthError("slow_down", "too early").reply
+            reply = self.server.dialect.failure(talk, OAuthError("slow_down", "too early"))
         else:
-            reply = self.server.work(endpoint, request, form)
+            reply = self.server.work(talk, request, refusal)
         if fault:
             reply = fault.answer(reply)
         if arrival["early"] or (fault and fault.error == "slow_down"):
-            authority.slow_down(form)
+            authority.slow_down(talk.form)
         return reply
 
     def deliver(self, form, arrival, fault, reply):

@@ -52,9 +52,10 @@ class Reply:
 class OAuthError(Exception):
     def __init__(self, error, description="", status=400, headers=None):
         super().__init__(error)
+        self.error = error
         self.description = description
-        self.reply = Reply.of_json(status, {"error": error, "error_description": description},
-                                   headers)
+        self.status = status
+        self.headers = headers or {}
 
 
 @dataclass
@@ -82,6 +83,8 @@ class Family:
     alive: bool = True
     refresh_token: str = ""  # the present one
     generation: int = 0
+    rotated_at: float = 0
+    used_at: float = 0
     auth_time: int = field(default_factory=lambda: int(time.time()))
 
 
@@ -101,7 +104,11 @@ class Settings:
     code_lifetime: float = 60
     access_lifetime: float = 600
     rotate: bool = True
+    rotate_after: float = 0  # a refresh token younger than this stays
     reuse_detection: bool = True
+    reuse_grace: float = 0   # so long the one before the present one serves as well
+    refresh_idle: float = 0  # a refresh token ends when it is not used for so long; 0: never
+    shared_tokens: bool = False  # client_credentials: the same token for all, until it ends
     strict: bool = True
     pkce_required: bool = False
     announce_iss: bool = True  # RFC 9207
