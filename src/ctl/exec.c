@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -304,7 +303,6 @@ int exec_run(const struct options *o, struct buf *why)
 	struct wire_reply reply = {0};
 	int code = EXIT_DONE;
 
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* without it a core would hold the token */
 	if (options_have(o, OPTION_TIMEOUT))
 		obtain.deadline = usec_add(client_now().boot_usec, o->usec[OPTION_TIMEOUT]);
 	if (options_have(o, OPTION_SIGNAL))

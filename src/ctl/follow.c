@@ -139,6 +139,7 @@ static enum follow_event on_status(struct follow *f, const struct json *connecti
 
 	f->lost = false;
 	f->watch_pause = WATCH_PAUSE_FIRST;
+	f->fetch_pause = FETCH_PAUSE_FIRST;
 	(void)json_bool(json_get(connection, "usable"), &usable); /* no word of it: no */
 	if (!usable)
 		return on_unusable(f, connection, why);
@@ -222,7 +223,6 @@ static enum follow_event on_token(struct follow *f, const struct wire_reply *rep
 	struct now now = client_now();
 
 	f->fetch = client_free(f->fetch);
-	f->fetch_pause = FETCH_PAUSE_FIRST;
 	f->refused = false;
 	plan_renewal(f, reply->parameters, now);
 	if (f->fetch_at == USEC_NEVER && !f->settled) {

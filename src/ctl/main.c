@@ -2,6 +2,7 @@
 /* grantctl(1): one command line for the operator, the program and the service manager. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "base/text.h"
 #include "ctl/options.h"
@@ -43,7 +44,8 @@ int main(int argc, char **argv)
 	struct buf why = BUF(TEXT_MAX_SIZE);
 	int code;
 
-	(void)signal(SIGPIPE, SIG_IGN); /* a reader that has gone is told by write() */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a core would hold tokens and codes */
+	(void)signal(SIGPIPE, SIG_IGN);           /* a reader that has gone is told by write() */
 	code = run(argc, argv, &why);
 	if (why.len > 0)
 		(void)fprintf(stderr, "grantctl: %s\n", buf_text(&why)); /* nobody may listen */

@@ -430,6 +430,7 @@ static int show_not_usable(
 {
 	enum fault_kind kind = kind_of(json_get_text(parameters, "kind"));
 	const char *detail = json_get_text(parameters, "detail");
+	const char *retry_at = json_get_text(parameters, "retry_at");
 	int code = fault_meaning(kind)->exit_code;
 	size_t len;
 
@@ -439,8 +440,10 @@ static int show_not_usable(
 		return code == EXIT_DONE ? EXIT_FAILED : code; /* it says itself what to do */
 	len = why->len;
 	(void)buf_add_text(why, "; ");
-	(void)add_remedy(
-		why, name ? name : "NAME", kind, json_get_text(parameters, "retry_at"), now);
+	if (code == EXIT_TRY_AGAIN && !retry_at) /* the agent may have nothing to try */
+		(void)buf_add_text(why, "try again later");
+	else
+		(void)add_remedy(why, name ? name : "NAME", kind, retry_at, now);
 	if (why->len == len + strlen("; "))
 		(void)buf_add_text(why, "see grantctl status");
 	return code == EXIT_DONE ? EXIT_FAILED : code;
@@ -471,7 +474,7 @@ static int show_not_permitted(enum wire_method method, const char *name, struct 
 {
 	begin(why, name);
 	(void)buf_add_text(why,
-		method == WIRE_GET_TOKEN
+		method == WIRE_GET_TOKEN || method == WIRE_INVALIDATE
 			? "you may not have its token; its `allow` in grantd.yaml must name you"
 			: "only operators may do that; `agent.operators` in grantd.yaml names "
 			  "them");

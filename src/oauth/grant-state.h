@@ -88,6 +88,9 @@ struct grant {
 	struct held incoming; /* received, not yet stored */
 	uint64_t refresh_boot;
 	unsigned refresh_attempts;
+	/* What the present refresh token took the place of: where a provider answers a repeated
+	 * refresh with it, it is dead. */
+	struct secret *retired;
 	uint64_t
 		reported_boot; /* the last report that the token is no good was believed; 0: none */
 	bool maybe_spent;      /* the refresh token may have been used by a reply that never came */

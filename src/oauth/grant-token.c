@@ -283,6 +283,14 @@ static int complete_token(struct token *t, const struct token *before, const str
 	return 0;
 }
 
+/* A refresh that is repeated in a provider's period of grace may be answered with the refresh token
+ * that was replaced before: the one we have is newer. */
+static void refuse_retired(const struct grant *g, struct token *t)
+{
+	if (g->retired && secret_equal(t->refresh_token, g->retired))
+		t->refresh_token = secret_free(t->refresh_token);
+}
+
 uint64_t grant_token_lifetime(const struct grant *g, const struct token *t)
 {
 	return t->lifetime_given ? t->lifetime_usec : g->setup.assume_lifetime_usec;
@@ -308,6 +316,8 @@ int grant_fill(struct grant *g, struct record_grant *rg, struct token *t, bool b
 	_cleanup_(mem_freep) char *binding = mem_strdup(g->binding);
 	bool rotated;
 
+	if (before)
+		refuse_retired(g, t);
 	if (!binding || complete_token(t, kept, &g->setup.scopes) < 0)
 		return -ENOMEM;
 	if (grant_unattended(
@@ -316,6 +326,10 @@ int grant_fill(struct grant *g, struct record_grant *rg, struct token *t, bool b
 	if (ret_held && copy_held(g, t, ret_held, now) < 0)
 		return -ENOMEM;
 	rotated = before && !secret_equal(kept->refresh_token, t->refresh_token);
+	if (rotated) {
+		secret_free(g->retired);
+		g->retired = steal(rg->token.refresh_token);
+	}
 	if (t->refresh_lifetime_usec > 0)
 		rg->refresh_expires_usec = usec_add(now.wall_usec, t->refresh_lifetime_usec);
 	else if (!before || rotated)

@@ -575,6 +575,7 @@ struct grant *grant_free(struct grant *g)
 	secret_free(g->verifier);
 	secret_free(g->nonce);
 	secret_free(g->code);
+	secret_free(g->retired);
 	return mem_free(g);
 }
 
@@ -1085,7 +1086,7 @@ static uint64_t next_try(const struct grant *g, struct now now)
 		at = g->poll_boot;
 	else if (grant_candidate(g) && g->fault.kind == g->check.fault.kind)
 		at = g->check.due_boot;
-	else if (grant_have(g))
+	else if (grant_have(g) || grant_unattended(g))
 		at = g->refresh_boot;
 	if (at == USEC_NEVER || g->fault.kind == FAULT_NONE)
 		return 0;

@@ -151,8 +151,8 @@ bool hints_apply(const struct hints *l, enum hint_at at, struct verdict *v)
 {
 	const struct hint *h = hints_find(l, at, v->status, v->error, v->said);
 
-	if (!h)
-		return false;
+	if (!h || (meanings[h->kind].reply == REPLY_INVALID_GRANT && !v->parsed))
+		return false; /* nothing but the provider's own word ends a grant */
 	if (h->kind != HINT_SAME)
 		v->kind = meanings[h->kind].reply;
 	/* Words that we were waiting for are an answer. */

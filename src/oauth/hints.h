@@ -69,7 +69,7 @@ const struct hint *hints_find(const struct hints *l, enum hint_at at, unsigned s
 	const char *error, const char *said);
 
 /* Let the hint that fits have the last word on *v: kind, fault and what to do. False where none
- * fits. */
+ * fits, or one of HINT_REVOKED fits a page in place of a reply. */
 bool hints_apply(const struct hints *l, enum hint_at at, struct verdict *v);
 
 /* The same for the fault of an authorization error in an address, which says @error and @said. */

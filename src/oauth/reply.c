@@ -194,6 +194,8 @@ static const struct error_code {
 		"check client_id, client_auth, scopes and the added parameters"},
 	{"invalid_scope", REPLY_MISCONFIGURED,
 		"check scopes, and which of them the client may ask for at the provider"},
+	{"redirect_uri_mismatch", REPLY_MISCONFIGURED,
+		"set redirect_uri to a callback address of the app, byte for byte"},
 	{"invalid_target", REPLY_MISCONFIGURED, "check resource and audience"},
 	{"temporarily_unavailable", REPLY_TRANSIENT, ""},
 	{"server_error", REPLY_TRANSIENT, ""},
@@ -271,6 +273,13 @@ static void classify_code(const struct exchange_reply *reply, const struct word 
 		known ? known->remedy : "");
 }
 
+/* Some old servers answer like a query, whatever was asked for. */
+static bool is_form(const struct exchange_reply *reply, const char *body)
+{
+	return text_equal(reply->content_type, "application/x-www-form-urlencoded") ||
+		text_starts(body, "access_token=") || text_starts(body, "error=");
+}
+
 /* A 2xx reply that is not JSON: a page of something between us and the provider passes (the grant
  * is none the worse for it), all else is broken. */
 static void classify_text(const struct exchange_reply *reply, const char *why, struct verdict *v)
@@ -279,6 +288,11 @@ static void classify_text(const struct exchange_reply *reply, const char *why, s
 	char said[PAGE_MAX] = "";
 
 	body += strspn(body, BLANKS);
+	if (is_form(reply, body)) {
+		verdict_set(v, REPLY_BROKEN, "the provider answered a form in place of JSON", "",
+			"look for a parameter that asks for JSON, and add it");
+		return;
+	}
 	if (*body != '<') {
 		v->kind = REPLY_BROKEN;
 		fault_set(&v->fault, FAULT_PROTOCOL, "the reply can't be read: %s", why);
@@ -312,6 +326,7 @@ static void verdict_keep(struct verdict *v, const struct exchange_reply *reply,
 	if (reply->outcome != EXCHANGE_REPLIED)
 		return;
 	v->status = (unsigned)reply->status;
+	v->parsed = body;
 	excerpt(v->error, sizeof(v->error), w->code ? w->code : "");
 	excerpt(v->said, sizeof(v->said), body ? w->description : buf_text(&reply->body));
 }
@@ -618,11 +633,19 @@ static int token_check_signature(
 	const struct json *j, const struct secret *secret, struct fault *why)
 {
 	const char *signature = json_get_text(j, "signature");
-	const char *const parts[] = {json_get_text(j, "id"), json_get_text(j, "issued_at")};
+	const struct json *issued = json_get(j, "issued_at");
+	_cleanup_(mem_freep) char *number = NULL;
 	_cleanup_(secret_freep) struct secret *theirs = NULL, *ours = NULL;
+	const char *parts[] = {json_get_text(j, "id"), json_text(issued)};
 
 	if (!signature)
 		return 0;
+	if (json_is(issued, JSON_NUMBER)) { /* as some hosts have it */
+		number = json_print(issued, false);
+		if (!number)
+			return -ENOMEM;
+		parts[1] = number;
+	}
 	theirs = secret_new_text(signature);
 	ours = jose_hmac(secret, parts, ELEMENTS(parts));
 	if (!theirs || !ours)
@@ -667,6 +690,13 @@ static int token_read(
 	return token_read_extra(j, ret);
 }
 
+/* A success that can't be understood may have held the token, unless it says that it is an error.
+ */
+static bool may_hold_token(const struct exchange_reply *reply, const struct json *j)
+{
+	return reply_is_success(reply) && (holds_token(j) || !word_read(j).error);
+}
+
 int reply_token(const struct exchange_reply *reply, const struct client *client, struct now now,
 	struct token *ret_token, struct verdict *ret)
 {
@@ -684,9 +714,8 @@ int reply_token(const struct exchange_reply *reply, const struct client *client,
 		*ret_token = token;
 		token = (struct token){0};
 	}
-	/* A success that can't be understood may have held the token. */
 	if (v.kind == REPLY_BROKEN || v.kind == REPLY_TRANSIENT)
-		v.lost |= reply_is_success(reply);
+		v.lost |= may_hold_token(reply, j);
 	*ret = v;
 	return 0;
 }

@@ -95,8 +95,9 @@ struct verdict {
 	unsigned status;
 	char error[VERDICT_ERROR_MAX];
 	char said[VERDICT_SAID_MAX];
-	bool lost; /* the request may have been read though no answer of the server came: also
-	              502 and 504, a gateway saying so */
+	bool parsed; /* they are of a JSON reply, not of a page, which may be of anything between */
+	bool lost;   /* the request may have been read though no answer of the server came: also
+	                502 and 504, a gateway saying so */
 	uint64_t retry_after_usec; /* from now on, 0 where not told; both forms of RFC 9110 §10.2.3;
 	                              at most a day */
 };

@@ -270,6 +270,18 @@ static int form_send(const struct buf *form, const char *url, const struct clien
 	return 0;
 }
 
+/* The end of a request to the token endpoint: who asks, and what is added. 0, -EBADMSG, -ENOMEM. */
+static int form_finish(struct buf *form, const char *url, const struct client *client,
+	const struct params *parameters, bool once, struct exchange_request *ret)
+{
+	const int r = form_add_client(form, url, client, false);
+
+	if (r < 0)
+		return r;
+	form_add_params(form, parameters);
+	return form_send(form, url, client, once, ret);
+}
+
 /* --- requests --- */
 
 int request_metadata(const char *url, struct exchange_request *ret)
@@ -348,7 +360,6 @@ int request_device_token(const char *url, const struct client *client,
 	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
-	int r;
 
 	form_add_device_code(&form, client, device_code);
 	if (client->quirks & QUIRK_DEVICE_SCOPES &&
@@ -356,11 +367,7 @@ int request_device_token(const char *url, const struct client *client,
 		return -ENOMEM;
 	if (!(client->quirks & QUIRK_NO_PKCE_DEVICE))
 		form_add_secret(&form, "code_verifier", verifier);
-	r = form_add_client(&form, url, client, false);
-	if (r < 0)
-		return r;
-	form_add_params(&form, parameters);
-	return form_send(&form, url, client, true, ret);
+	return form_finish(&form, url, client, parameters, true, ret);
 }
 
 int request_code(const char *url, const struct client *client, const struct secret *code,
@@ -368,18 +375,13 @@ int request_code(const char *url, const struct client *client, const struct secr
 	struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
-	int r;
 
 	form_add_text(&form, "grant_type", "authorization_code");
 	form_add_secret(&form, "code", code);
 	form_add_text(&form, "redirect_uri", redirect_uri);
 	if (!(client->quirks & QUIRK_NO_PKCE_PASTE))
 		form_add_secret(&form, "code_verifier", verifier);
-	r = form_add_client(&form, url, client, false);
-	if (r < 0)
-		return r;
-	form_add_params(&form, parameters);
-	return form_send(&form, url, client, true, ret);
+	return form_finish(&form, url, client, parameters, true, ret);
 }
 
 int request_refresh(const char *url, const struct client *client,
@@ -387,33 +389,23 @@ int request_refresh(const char *url, const struct client *client,
 	const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
-	int r;
 
 	form_add_text(&form, "grant_type", "refresh_token");
 	form_add_secret(&form, "refresh_token", refresh_token);
 	if (client->quirks & QUIRK_REFRESH_WITH_SCOPE && form_add_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
-	r = form_add_client(&form, url, client, false);
-	if (r < 0)
-		return r;
-	form_add_params(&form, parameters);
-	return form_send(&form, url, client, true, ret);
+	return form_finish(&form, url, client, parameters, true, ret);
 }
 
 int request_client_credentials(const char *url, const struct client *client,
 	const struct names *scopes, const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
-	int r;
 
 	form_add_text(&form, "grant_type", "client_credentials");
 	if (form_add_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
-	r = form_add_client(&form, url, client, false);
-	if (r < 0)
-		return r;
-	form_add_params(&form, parameters);
-	return form_send(&form, url, client, false, ret);
+	return form_finish(&form, url, client, parameters, false, ret);
 }
 
 int request_jwt_bearer(const char *url, const struct client *client, const char *subject,
@@ -431,11 +423,7 @@ int request_jwt_bearer(const char *url, const struct client *client, const char 
 	form_add_secret(&form, "assertion", assertion);
 	if (form_add_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
-	r = form_add_client(&form, url, client, false);
-	if (r < 0)
-		return r;
-	form_add_params(&form, parameters);
-	return form_send(&form, url, client, false, ret);
+	return form_finish(&form, url, client, parameters, false, ret);
 }
 
 /* A token and what kind it is, to where something is done with it. */

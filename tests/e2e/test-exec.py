@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 from lib import GRANTCTL, PATIENCE_S, STRANGER, Rig, has_code  # first: it finds the others
 from tap import Skip, behaviour, equal, run, true, within
@@ -141,19 +142,19 @@ def running(agent, *signals, **more):
 
 
 class Watch:
-    """Waits for names to appear in a directory (inotify(7))."""
+    """Waits for names to appear in a directory, or a file to grow (inotify(7))."""
 
-    MOVED_TO = 0x80
+    MODIFY, MOVED_TO = 0x2, 0x80
 
-    def __init__(self, directory):
+    def __init__(self, path):
         libc = ctypes.CDLL(None, use_errno=True)
         self.fd = libc.inotify_init1(os.O_CLOEXEC)
-        if libc.inotify_add_watch(self.fd, directory.encode(), self.MOVED_TO) < 0:
+        if libc.inotify_add_watch(self.fd, path.encode(), self.MODIFY | self.MOVED_TO) < 0:
             raise OSError(ctypes.get_errno(), "inotify_add_watch")
 
     def until(self, condition):
         while not condition():
-            true(select.select([self.fd], [], [], PATIENCE_S)[0], "the directory changes in time")
+            true(select.select([self.fd], [], [], PATIENCE_S)[0], "something changes in time")
             os.read(self.fd, 4096)
 
     def __enter__(self):
@@ -527,6 +528,27 @@ def _():
             rig.approve()
             equal(it.line(), ["SIGHUP", token_of(agent)])
             equal(it.end(), (0, ""))
+
+
+@behaviour("a file that can't be written is told of once, and tried again later each time")
+def _():
+    def handouts():
+        return agent.log().count("token handed out")
+
+    with Rig() as rig:
+        agent = rig.approved()
+        with running(agent) as it, Watch(agent.log_path) as watch:
+            os.mkdir(os.path.join(os.path.dirname(it.path), ".token"))  # where a new one is made
+            before, began = handouts(), time.monotonic()
+            equal(agent.ctl("refresh", "crm").returncode, 0)
+            watch.until(lambda: handouts() >= before + 3)
+            true(time.monotonic() - began > 2.9, "pauses of one second and of two")
+            equal(content(it.path), it.token)
+            os.rmdir(os.path.join(os.path.dirname(it.path), ".token"))
+            token = token_of(agent)
+            with Watch(os.path.dirname(it.path)) as watch:
+                watch.until(lambda: content(it.path) == token)
+            equal(it.end()[1].count("cannot write"), 1)
 
 
 @behaviour("several at once have files of their own")

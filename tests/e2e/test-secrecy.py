@@ -4,11 +4,13 @@
 
 import base64
 import binascii
+import fcntl
 import os
+import subprocess
 import sys
 import urllib.parse
 
-from lib import Rig  # first: it finds the others
+from lib import GRANTCTL, STRANGER, Rig  # first: it finds the others
 from tap import behaviour, equal, run, true
 
 
@@ -140,6 +142,22 @@ def _():
             core, = (line.split() for line in f if line.startswith("Max core file size"))
         equal(core[4], "0", "soft limit of core files")
         owner = os.stat(f"/proc/{agent.process.pid}/environ").st_uid
+        equal(owner, 0, "owner of /proc/PID/environ of a process that is not dumpable")
+
+
+@behaviour("what grantctl reads can't be read by others of its user, and is in no core of it")
+def _():
+    with Rig() as rig:
+        agent = rig.approved()
+        process = subprocess.Popen([GRANTCTL, "--runtime", agent.runtime, "paste", "crm", "-"], user=STRANGER,
+                                   stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            size = fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, 4096)
+            os.write(process.stdin.fileno(), b"x" * (size + 1))  # returns once some of it was read
+            owner = os.stat(f"/proc/{process.pid}/environ").st_uid
+        finally:
+            process.kill()
+            process.communicate()
         equal(owner, 0, "owner of /proc/PID/environ of a process that is not dumpable")
 
 

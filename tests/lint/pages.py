@@ -75,8 +75,10 @@ def grantctl_options():
 
 
 def grantctl_verbs():
-    lacking = missing(verbs(), page("grantctl"))
-    return [f"{PAGES['grantctl']} lacks the verb {v}" for v in lacking] or (
+    text = page("grantctl")
+    synopsis = text.partition(".Sh SYNOPSIS")[2].partition(".Sh")[0]
+    lacking = missing(verbs(), text) + missing(verbs(), synopsis)
+    return [f"{PAGES['grantctl']} or its SYNOPSIS lacks the verb {v}" for v in lacking] or (
         [] if verbs() else ["grantctl --help names no verb"]
     )
 

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "oauth/jose.h"
 #include "subject.h"
@@ -26,6 +27,7 @@ struct story {
 	unsigned line;
 	struct config *config;
 	struct config *config_before;
+	struct fault refusal; /* of the last paste */
 	bool running;
 	bool failed;
 	char nonce[128];     /* sent last */
@@ -157,19 +159,29 @@ static struct secret *read_secret(const struct story *s, const struct source *so
 	return secret;
 }
 
-static void read_config(struct story *s)
+/* The lines up to `end`, parsed. Returns what config_parse() does. */
+static int parse_config(struct story *s, struct config **ret, struct config_faults *faults)
 {
-	struct config_connection *c;
-	struct config_faults faults = {0};
 	struct buf yaml = BUF(FILE_SIZE_MAX);
 	char *line;
+	int r;
 
 	while ((line = next_line(s)) && strcmp(line, "end") != 0)
 		if (buf_printf(&yaml, "%s\n", line) < 0)
 			abort();
+	r = config_parse(s->path, buf_text(&yaml), yaml.len, ret, faults);
+	buf_done(&yaml);
+	return r;
+}
+
+static void read_config(struct story *s)
+{
+	struct config_faults faults = {0};
+	struct config_connection *c;
+
 	config_free(s->config_before);
 	s->config_before = steal(s->config);
-	if (config_parse(s->path, buf_text(&yaml), yaml.len, &s->config, &faults) < 0)
+	if (parse_config(s, &s->config, &faults) < 0)
 		FAIL(s, "the configuration is refused: %s", buf_text(&faults.text));
 	else {
 		c = &s->config->connections[0];
@@ -178,7 +190,20 @@ static void read_config(struct story *s)
 		c->setup.client.key_passphrase = read_secret(s, &c->client_key_passphrase);
 	}
 	config_faults_done(&faults);
-	buf_done(&yaml);
+}
+
+/* config-refused TEXT ... end: it is no configuration, and a fault says TEXT */
+static void refuse_config(struct story *s, const char *text)
+{
+	struct config_faults faults = {0};
+	struct config *config = NULL;
+
+	if (parse_config(s, &config, &faults) == 0)
+		FAIL(s, "the configuration is taken");
+	else if (!*text || !strstr(buf_text(&faults.text), text))
+		FAIL(s, "the faults are: %s", buf_text(&faults.text));
+	config_free(config);
+	config_faults_done(&faults);
 }
 
 /* The steps of another file in the same folder come first, then what is left of this one. */
@@ -282,6 +307,27 @@ static void expect_sent(struct story *s, char *line)
 	}
 }
 
+/* requests N: so many have begun since the last such line, or the start of the story */
+static void expect_requests(struct story *s, const char *want)
+{
+	char have[16];
+
+	(void)snprintf(have, sizeof(have), "%u", world.requests);
+	if (strcmp(have, want) != 0)
+		FAIL(s, "%s requests have begun, not %s", have, want);
+	world.requests = 0;
+}
+
+/* authorization VALUE|none: the header of the request in flight */
+static void expect_authorization(struct story *s, const char *want)
+{
+	const struct exchange_request *r = subject_request();
+	const char *have = r && r->authorization ? secret_expose(r->authorization) : "none";
+
+	if (!r || strcmp(have, want) != 0)
+		FAIL(s, "the authorization is %s, not %s", r ? have : "that of no request", want);
+}
+
 /* The claims of the JWT that is the parameter @name of @body, NULL where there is none. */
 static struct json *read_claims(const char *body, const char *name)
 {
@@ -350,7 +396,8 @@ static void expect_fault(struct story *s, const struct grant_view *v, char *line
 	const char *kind = next_word(&line);
 
 	expect_text(s, "fault", fault_kind_to_string(v->fault->kind), kind);
-	if (*line && !strstr(v->fault->detail, line))
+	if (*line == '!' ? strstr(v->fault->detail, line + 1) != NULL
+			 : *line && !strstr(v->fault->detail, line))
 		FAIL(s, "the fault says: %s", v->fault->detail);
 }
 
@@ -369,6 +416,36 @@ static void expect_life(struct story *s, const char *want)
 	(void)subject_token(&remaining);
 	if (remaining != duration(s, want))
 		FAIL(s, "the token lives for %llu us", (unsigned long long)remaining);
+}
+
+/* token-type TEXT */
+static void expect_token_type(struct story *s, const char *want)
+{
+	uint64_t remaining = 0;
+	const struct token *t = subject_token(&remaining);
+
+	expect_text(s, "token type", t ? t->token_type : "none", want);
+}
+
+/* extra NAME VALUE|none: a member handed out beside the token, as JSON */
+static void expect_extra(struct story *s, char *line)
+{
+	const char *name = next_word(&line);
+	uint64_t remaining = 0;
+	const struct token *t = subject_token(&remaining);
+	const struct json *member = t ? json_get(t->extra, name) : NULL;
+	char *printed = member ? json_print(member, false) : NULL;
+
+	expect_text(s, name, printed ? printed : "none", line);
+	mem_free(printed);
+}
+
+static void expect_scopes(struct story *s, const struct grant_view *v, const char *want)
+{
+	char *joined = names_join(v->scopes, " ");
+
+	expect_text(s, "scopes", joined, want);
+	mem_free(joined);
 }
 
 static int read_disk(struct story *s, struct record *ret)
@@ -505,6 +582,8 @@ static bool expect_view(struct story *s, const char *what, char *line)
 			v.approval && v.approval->user_code ? v.approval->user_code : "none", line);
 	else if (strcmp(what, "retry") == 0)
 		expect_retry(s, &v, line);
+	else if (strcmp(what, "scopes") == 0)
+		expect_scopes(s, &v, line);
 	else if (strcmp(what, "ends") == 0)
 		expect_end(s, &v, line);
 	else
@@ -636,12 +715,12 @@ static void add_body(struct story *s, const char *line, struct buf *to)
 
 /* STATUS [Header:value]... BODY, where BODY begins with the first word that holds no colon before
  * any brace. */
-static void answer(struct story *s, char *line)
+static void answer(struct story *s, char *line, bool late)
 {
 	struct exchange_reply reply = {.outcome = EXCHANGE_REPLIED, .body = BUF(EXCHANGE_BODY_MAX)};
 	uint64_t status = 0;
 
-	if (!subject_request() || text_parse_u64(next_word(&line), &status) < 0) {
+	if ((!late && !subject_request()) || text_parse_u64(next_word(&line), &status) < 0) {
 		FAIL(s, "no request is in flight, or no status");
 		return;
 	}
@@ -654,7 +733,10 @@ static void answer(struct story *s, char *line)
 		continue;
 	note_nonce(s);
 	add_body(s, line, &reply.body);
-	subject_answer(&reply);
+	if (late)
+		subject_answer_late(&reply);
+	else
+		subject_answer(&reply);
 	exchange_reply_done(&reply);
 }
 
@@ -778,7 +860,6 @@ static void paste(struct story *s, char *line)
 	const char *word = next_word(&line), *kind, *hole;
 	bool code_only = strcmp(word, "code-only") == 0;
 	char state[128], text[2048];
-	struct fault why = {.kind = FAULT_NONE};
 
 	kind = code_only ? next_word(&line) : word;
 	find_state(state, sizeof(state));
@@ -791,8 +872,9 @@ static void paste(struct story *s, char *line)
 	for (char *p = text; *p; p++)
 		if (*p == '~')
 			*p = '\n';
-	(void)subject_paste(text, code_only, &why); /* told by the fault */
-	expect_text(s, "the refusal", fault_kind_to_string(why.kind), kind);
+	s->refusal = (struct fault){.kind = FAULT_NONE};
+	(void)subject_paste(text, code_only, &s->refusal); /* told by the fault */
+	expect_text(s, "the refusal", fault_kind_to_string(s->refusal.kind), kind);
 }
 
 /* report KIND TOKEN: a program was told that TOKEN is no good. KIND is none where that is believed,
@@ -826,6 +908,8 @@ static bool play_world(struct story *s, const char *word, char *line)
 		include(s, line);
 	else if (strcmp(word, "config") == 0)
 		read_config(s);
+	else if (strcmp(word, "config-refused") == 0)
+		refuse_config(s, line);
 	else if (strcmp(word, "start") == 0)
 		start_subject(s);
 	else if (strcmp(word, "kill") == 0)
@@ -853,39 +937,77 @@ static bool play_world(struct story *s, const char *word, char *line)
 	return true;
 }
 
-static void play_line(struct story *s, char *line)
+/* What is in flight, and what was shown and handed out; false where @word is none of it. */
+static bool expect(struct story *s, const char *word, char *line)
 {
-	char *word = next_word(&line);
-
-	if (!*word || *word == '#' || play_world(s, word, line))
-		return;
 	if (strcmp(word, "sent") == 0)
 		expect_sent(s, line);
 	else if (strcmp(word, "claims") == 0)
 		expect_claims(s, line);
+	else if (strcmp(word, "requests") == 0)
+		expect_requests(s, line);
+	else if (strcmp(word, "authorization") == 0)
+		expect_authorization(s, line);
 	else if (strcmp(word, "idle") == 0) {
 		if (subject_request())
 			FAIL(s, "in flight is %s", subject_request()->url);
-	} else if (strcmp(word, "reply") == 0)
-		answer(s, line);
+	} else if (strcmp(word, "open") == 0)
+		expect_open(s, line);
+	else if (strcmp(word, "refusal") == 0) {
+		if (!*line || !strstr(s->refusal.detail, line))
+			FAIL(s, "the refusal says: %s", s->refusal.detail);
+	} else if (strcmp(word, "token") == 0)
+		expect_token(s, line);
+	else if (strcmp(word, "token-type") == 0)
+		expect_token_type(s, line);
+	else if (strcmp(word, "extra") == 0)
+		expect_extra(s, line);
+	else if (strcmp(word, "life") == 0)
+		expect_life(s, line);
+	else
+		return expect_view(s, word, line);
+	return true;
+}
+
+static void play_line(struct story *s, char *line)
+{
+	char *word = next_word(&line);
+
+	if (!*word || *word == '#' || play_world(s, word, line) || expect(s, word, line))
+		return;
+	if (strcmp(word, "reply") == 0)
+		answer(s, line, false);
+	else if (strcmp(word, "late") == 0)
+		answer(s, line, true);
 	else if (strcmp(word, "report") == 0)
 		report(s, line);
 	else if (strcmp(word, "paste") == 0)
 		paste(s, line);
-	else if (strcmp(word, "open") == 0)
-		expect_open(s, line);
 	else if (strcmp(word, "id-token") == 0)
 		make_id_token(s, line);
 	else if (strcmp(word, "lost") == 0)
 		fail_exchange(s, EXCHANGE_LOST, line);
 	else if (strcmp(word, "not-sent") == 0)
 		fail_exchange(s, EXCHANGE_NOT_SENT, line);
-	else if (strcmp(word, "token") == 0)
-		expect_token(s, line);
-	else if (strcmp(word, "life") == 0)
-		expect_life(s, line);
-	else if (!expect_view(s, word, line) && !command(word))
+	else if (!command(word))
 		FAIL(s, "no such step: %s", word);
+}
+
+/* No text that a person is shown has a secret in it, ever. */
+static void expect_no_secret(struct story *s)
+{
+	struct grant_view v;
+
+	if (strstr(s->refusal.detail, "SECRET"))
+		FAIL(s, "the refusal holds a secret: %s", s->refusal.detail);
+	if (!s->running)
+		return;
+	subject_view(&v);
+	if (strstr(v.fault->detail, "SECRET"))
+		FAIL(s, "the fault holds a secret: %s", v.fault->detail);
+	for (unsigned i = 0; i < _GRANT_END_MAX; i++)
+		if (strstr(v.outcomes[i].fault.detail, "SECRET"))
+			FAIL(s, "an outcome holds a secret: %s", v.outcomes[i].fault.detail);
 }
 
 static void play_lines(struct story *s)
@@ -897,6 +1019,7 @@ static void play_lines(struct story *s)
 		if (world.dead)
 			stop_subject(s);
 		world.dead = false;
+		expect_no_secret(s);
 	}
 }
 

@@ -68,6 +68,7 @@ static void converge(void)
 			if (grant_request(grant, &request) < 0)
 				abort();
 			in_flight = true;
+			world.requests++;
 		}
 	}
 }
@@ -140,6 +141,12 @@ void subject_answer(const struct exchange_reply *reply)
 {
 	drop_request();
 	grant_reply(grant, serial, reply, world.now);
+	converge();
+}
+
+void subject_answer_late(const struct exchange_reply *reply)
+{
+	grant_reply(grant, serial - 1, reply, world.now);
 	converge();
 }
 

@@ -25,6 +25,7 @@ struct world {
 	bool disk_full;
 	enum world_death death; /* the process is killed at the next store */
 	bool dead;              /* it was */
+	unsigned requests;      /* that have begun */
 	unsigned notices;       /* approvals announced to a person */
 	struct buf log;         /* everything that was logged */
 };
@@ -49,6 +50,8 @@ int subject_paste(const char *text, bool code_only, struct fault *reterr);
 int subject_invalidate(const char *token, struct fault *reterr);
 const struct exchange_request *subject_request(void); /* in flight, or NULL */
 void subject_answer(const struct exchange_reply *reply);
+/* A reply to the request before the present one comes after all. */
+void subject_answer_late(const struct exchange_reply *reply);
 uint64_t subject_deadline(void); /* boot time of the next timer */
 void subject_fire(void);         /* the timer, when its time has come */
 void subject_clock_set(void);    /* the wall clock was set */

@@ -16,7 +16,7 @@
 
 static struct verdict verdict_of(unsigned status, const char *error, const char *said)
 {
-	struct verdict v = {.kind = REPLY_BROKEN, .status = status, .lost = true};
+	struct verdict v = {.kind = REPLY_BROKEN, .status = status, .parsed = true, .lost = true};
 
 	(void)snprintf(v.error, sizeof(v.error), "%s", error);
 	(void)snprintf(v.said, sizeof(v.said), "%s", said);
@@ -111,6 +111,20 @@ static void each_kind_means_what_its_name_says(void)
 		CHECK_INT(v.lost, want[i].kind == HINT_SAME);
 		CHECK_TEXT(hint_kind_to_string(want[i].kind), want[i].name);
 	}
+}
+
+static void a_page_ends_no_grant(void)
+{
+	struct hint hint = {.status = 403, .kind = HINT_REVOKED, .say = TEXT("log in")};
+	const struct hints list = {&hint, 1};
+	struct verdict v = verdict_of(403, "", "<html>");
+
+	v.parsed = false;
+	CHECK(!hints_apply(&list, HINT_TOKEN, &v));
+	CHECK_INT(v.kind, REPLY_BROKEN);
+	CHECK_TEXT(v.fault.detail, "it said so");
+	hint.kind = HINT_MISCONFIGURED;
+	CHECK(hints_apply(&list, HINT_TOKEN, &v));
 }
 
 /* A status may be of a gateway, words are of the provider. */
@@ -237,6 +251,7 @@ static const struct test tests[] = {
 	{"words of polling fit polls only", words_of_polling_fit_polls_only},
 	{"the first that fits counts", the_first_that_fits_counts},
 	{"each kind means what its name says", each_kind_means_what_its_name_says},
+	{"a page ends no grant", a_page_ends_no_grant},
 	{"only words show that nothing was lost", only_words_show_that_nothing_was_lost},
 	{"what to change is appended whole", what_to_change_is_appended_whole},
 	{"an error in an address is explained", an_error_in_an_address_is_explained},

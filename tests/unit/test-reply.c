@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "oauth/quirks.h"
 #include "oauth/reply.h"
 #include "test.h"
@@ -87,7 +88,7 @@ static void check_failures(const struct failure *cases, size_t n)
 				(int)v.kind, fault_kind_to_string(v.fault.kind), v.fault.detail);
 		CHECK_INT(v.lost,
 			c->status == 502 || c->status == 504 ||
-				(c->status / 100 == 2 &&
+				(c->status / 100 == 2 && !text_starts(c->body, "{\"error\":") &&
 					(c->kind == REPLY_BROKEN || c->kind == REPLY_TRANSIENT)));
 	}
 }
@@ -347,6 +348,8 @@ static void test_error_codes(void)
 			"check client_id"},
 		{400, "{\"error\":\"invalid_scope\"}", REPLY_MISCONFIGURED, FAULT_MISCONFIGURED,
 			"check scopes"},
+		{400, "{\"error\":\"redirect_uri_mismatch\"}", REPLY_MISCONFIGURED,
+			FAULT_MISCONFIGURED, "set redirect_uri"},
 		{400, "{\"error\":\"invalid_target\"}", REPLY_MISCONFIGURED, FAULT_MISCONFIGURED,
 			"resource"},
 		{503, "{\"error\":\"temporarily_unavailable\"}", REPLY_TRANSIENT, FAULT_TRANSIENT,
@@ -460,7 +463,7 @@ static void test_no_token(void)
 		{200, "{\"access_token\":\"a\"", REPLY_BROKEN, FAULT_PROTOCOL, "not valid JSON"},
 		{200, "{\"access_token\":\"a\"}}", REPLY_BROKEN, FAULT_PROTOCOL, "not valid JSON"},
 		{200, "{\"access_token\":\"\xff\"}", REPLY_BROKEN, FAULT_PROTOCOL, "UTF-8"},
-		{200, "access_token=at&expires=9", REPLY_BROKEN, FAULT_PROTOCOL, "not valid JSON"},
+		{200, "access_token=at&expires=9", REPLY_BROKEN, FAULT_PROTOCOL, "a form in place"},
 	};
 
 	check_failures(cases, ELEMENTS(cases));
@@ -497,6 +500,16 @@ static void test_text_reply(void)
 	v = verdict_of(&reply);
 	CHECK_INT(v.kind, REPLY_BROKEN);
 	CHECK(!strstr(v.fault.detail, "at01"));
+	CHECK(strstr(v.fault.detail, "a form in place of JSON"));
+	reply = reply_of(200, "expires=9&access_token=at0123456789");
+	SET(reply.content_type, "application/x-www-form-urlencoded");
+	v = verdict_of(&reply);
+	CHECK_INT(v.kind, REPLY_BROKEN);
+	CHECK(!strstr(v.fault.detail, "at01"));
+	CHECK(strstr(v.fault.detail, "a form in place of JSON"));
+	reply = reply_of(200, "{\"access_token\":\"at\"");
+	v = verdict_of(&reply);
+	CHECK(!strstr(v.fault.detail, "a form"));
 }
 
 static void test_not_sent(void)
@@ -522,6 +535,32 @@ static void test_lost(void)
 	CHECK_INT(v.fault.kind, FAULT_TRANSIENT);
 	CHECK(strstr(v.fault.detail, "connection reset"));
 	CHECK(v.lost);
+}
+
+static void test_lost_success(void)
+{
+	static const struct {
+		const char *body;
+		bool lost;
+	} cases[] = {
+		{"{\"error\":\"ratelimited\"}", false},
+		{"{\"error\":{\"message\":\"no\"}}", false},
+		{"{\"ok\":false,\"error\":\"x\"}", false},
+		{"{\"error\":\"server_error\"}", false},
+		{"{\"error\":\"x\",\"access_token\":7}", true},
+		{"{\"error\":{},\"refresh_token\":\"rt\"}", true},
+		{"{\"error\":null}", true},
+		{"{\"ok\":false}", true},
+		{"", true},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct exchange_reply reply = reply_of(200, cases[i].body);
+		struct verdict v = verdict_of(&reply);
+
+		if (v.lost != cases[i].lost)
+			TEST_FAIL("%s: lost is %d", cases[i].body, v.lost);
+	}
 }
 
 static void check_detail(const char *body, const char *want)
@@ -1034,12 +1073,13 @@ static void signature_of_a_reply_is_checked(void)
 {
 	struct client client = {
 		.secret = secret_new_text("hunter2"), .quirks = QUIRK_TOKEN_REPLY_SIGNATURE};
-	static const char *const good[] = {
-		SIGNED "\"" SIGNATURE "\"}", "{\"access_token\":\"at\"}"};
+	static const char *const good[] = {SIGNED "\"" SIGNATURE "\"}", "{\"access_token\":\"at\"}",
+		"{\"access_token\":\"at\",\"id\":\"https://idp.example/id/1/2\","
+		"\"issued_at\":1795469415000,\"signature\":\"" SIGNATURE "\"}"};
 	static const char *const wrong[] = {SIGNED "\"\"}", SIGNED "\"x" SIGNATURE "\"}",
 		"{\"access_token\":\"at\",\"signature\":\"" SIGNATURE "\"}",
 		"{\"access_token\":\"at\",\"id\":\"https://idp.example/id/1/2\","
-		"\"issued_at\":1795469415000,\"signature\":\"" SIGNATURE "\"}"};
+		"\"issued_at\":1795469415,\"signature\":\"" SIGNATURE "\"}"};
 
 	for (size_t i = 0; i < ELEMENTS(good); i++)
 		CHECK_INT(signed_reply(&client, good[i]), REPLY_OK);
@@ -1088,6 +1128,7 @@ static void check_words(int status, const char *body, const char *error, const c
 	CHECK_INT(v.status, status);
 	CHECK_TEXT(v.error, error);
 	CHECK_TEXT(v.said, said);
+	CHECK_INT(v.parsed, *body == '{');
 }
 
 static void words_of_an_error_are_kept_for_hints(void)
@@ -1133,6 +1174,7 @@ static const struct test tests[] = {
 	{"a reply in another form is not shown", test_text_reply},
 	{"a request that was not sent is a provider that is down", test_not_sent},
 	{"a lost reply says that it is lost", test_lost},
+	{"a success may have held a token, unless it says that it is an error", test_lost_success},
 	{"a provider's words are shown cleaned, with a remedy", test_said},
 	{"a secret that a provider repeats is not shown", test_echoed_secret},
 	{"a long description leaves room for the remedy", test_long_description},

@@ -331,6 +331,8 @@ static void each_error_has_its_exit_code_and_sentence(void)
 	} cases[] = {
 		{"{\"error\":\"org.grantd.NotPermitted\"}", WIRE_GET_TOKEN, "a", 4,
 			"a: you may not have its token; its `allow` in grantd.yaml must name you"},
+		{"{\"error\":\"org.grantd.NotPermitted\"}", WIRE_INVALIDATE, "a", 4,
+			"a: you may not have its token; its `allow` in grantd.yaml must name you"},
 		{"{\"error\":\"org.grantd.NotPermitted\"}", WIRE_RELOAD, NULL, 4,
 			"only operators may do that; `agent.operators` in grantd.yaml names them"},
 		{"{\"error\":\"org.grantd.NoSuchConnection\",\"parameters\":{\"name\":\"b\"}}",
@@ -342,6 +344,9 @@ static void each_error_has_its_exit_code_and_sentence(void)
 		 "\"detail\":\"no answer\",\"retry_at\":\"2026-11-23T21:50:10Z\"}}",
 			WIRE_GET_TOKEN, "a", 7,
 			"a: no answer; wait: grantd tries again at 21:50:10 (5 min)"},
+		{"{\"error\":\"org.grantd.NotUsable\",\"parameters\":{\"kind\":\"throttled\","
+		 "\"detail\":\"too soon\",\"retry_at\":null}}",
+			WIRE_INVALIDATE, "a", 7, "a: too soon; try again later"},
 		{"{\"error\":\"org.grantd.NotUsable\",\"parameters\":{\"kind\":\"misconfigured\","
 		 "\"detail\":\"invalid_client\"}}",
 			WIRE_LOGIN, "a", 2,
