@@ -28,8 +28,14 @@ static int asked_scopes(const struct grant *g, struct names *ret)
 	return joined ? names_add(ret, joined, strlen(joined)) : -ENOMEM;
 }
 
+/* What an address to open is made of beside the setup. */
+struct ingredients {
+	const char *endpoint;
+	const struct secret *state, *verifier, *nonce;
+};
+
 /* The address to open, in @ret. 0, -ENOMEM, -EMSGSIZE. */
-static int authorization_url(const struct grant *g, const struct secret *state, char **ret)
+static int authorization_url(const struct grant *g, const struct ingredients *with, char **ret)
 {
 	_cleanup_(buf_done) struct buf url = BUF(PASTE_MAX);
 	_cleanup_(names_done) struct names scopes = {0};
@@ -43,9 +49,9 @@ static int authorization_url(const struct grant *g, const struct secret *state, 
 		r = grant_parameters(
 			&none, g->setup.audience, &g->setup.request_parameters, &parameters);
 	if (r == 0)
-		r = paste_url(grant_endpoint(g, TASK_AUTHORIZE), g->setup.client.id,
-			g->setup.redirect_uri, &scopes, state, pkce ? g->verifier : NULL, g->nonce,
-			&g->setup.resources, &parameters, &url);
+		r = paste_url(with->endpoint, g->setup.client.id, g->setup.redirect_uri, &scopes,
+			with->state, pkce ? with->verifier : NULL, with->nonce, &g->setup.resources,
+			&parameters, &url);
 	if (r < 0)
 		return r;
 	*ret = buf_steal(&url);
@@ -76,7 +82,10 @@ static int prepare_paste(struct grant *g, struct record_approval *ret)
 	if (r == 0)
 		r = draw_state(g, &state);
 	if (r == 0)
-		r = authorization_url(g, state, &url);
+		r = authorization_url(g,
+			&(struct ingredients){
+				grant_endpoint(g, TASK_AUTHORIZE), state, g->verifier, g->nonce},
+			&url);
 	if (r < 0)
 		return r;
 	*ret = (struct record_approval){
@@ -130,6 +139,12 @@ int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, s
 			"another address is being looked at: wait for its end");
 		return -EBADMSG;
 	}
+	if (g->setup.flow != GRANT_FLOW_PASTE) {
+		fault_set(reterr, FAULT_MISCONFIGURED,
+			"flow %s takes no address: set flow: paste for that",
+			grant_flow_to_string(g->setup.flow));
+		return -EBADMSG;
+	}
 	if (!grant_awaits_paste(g) || !g->approval_stored) {
 		fault_set(reterr, FAULT_NEEDS_APPROVAL,
 			"no address is waited for: begin with a login");
@@ -169,6 +184,27 @@ void grant_code_failed(struct grant *g, const struct verdict *v, struct now now)
 	grant_conclude(g, GRANT_END_PASTE, &f);
 }
 
+/* Would the address be the same if it were made now? Where the endpoint is not known at the moment
+ * it is taken to be the one of before. */
+static bool address_holds(const struct grant *g)
+{
+	const struct record_approval *a = &g->record.approval;
+	const char *have = a->device.verification_uri, *query = strstr(have, "response_type=");
+	const char *endpoint = grant_endpoint(g, TASK_AUTHORIZE);
+	_cleanup_(mem_freep) char *before = NULL, *url = NULL;
+
+	if (!endpoint && query && query > have) {
+		before = mem_strndup(have, (size_t)(query - have) - 1);
+		endpoint = before;
+	}
+	/* Without memory nothing is thrown away. */
+	if (!endpoint ||
+		authorization_url(g,
+			&(struct ingredients){endpoint, a->state, a->verifier, a->nonce}, &url) < 0)
+		return true;
+	return text_equal(url, have);
+}
+
 bool grant_approval_fits(const struct grant *g)
 {
 	const struct record_approval *a = &g->record.approval;
@@ -179,7 +215,8 @@ bool grant_approval_fits(const struct grant *g)
 	case GRANT_FLOW_DEVICE:
 		return !a->state;
 	case GRANT_FLOW_PASTE:
-		return a->state && text_equal(a->redirect_uri, g->setup.redirect_uri);
+		return a->state && text_equal(a->redirect_uri, g->setup.redirect_uri) &&
+			address_holds(g);
 	case GRANT_FLOW_CLIENT_CREDENTIALS:
 	case GRANT_FLOW_JWT_BEARER:
 	case _GRANT_FLOW_MAX:
@@ -196,7 +233,8 @@ void grant_review_approval(struct grant *g, struct now now)
 		return;
 	grant_drop_approval(g);
 	fault_set(&f, FAULT_NEEDS_APPROVAL,
-		"flow or redirect_uri have changed: the approval that was pending is void");
+		"flow, or what the address to open is made of, has changed: the approval that was "
+		"pending is void");
 	grant_conclude(g, GRANT_END_APPROVAL, &f);
 	if (!grant_have(g) && !grant_unattended(g))
 		grant_want_login(g, now.boot_usec, false);

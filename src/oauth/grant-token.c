@@ -436,6 +436,7 @@ void grant_introspection_reply(struct grant *g, const struct exchange_reply *rep
 	struct record_grant *rg = &g->record.grant;
 	uint64_t left = grant_held_remaining(&g->held, now);
 
+	grant_obey_retry_after(g, reply_retry_after(reply, now), now);
 	/* Without memory it is not told either. */
 	if (reply_introspection(reply, now, &left) > 0) {
 		g->held.expires_boot = usec_add(now.boot_usec, left);

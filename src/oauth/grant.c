@@ -388,8 +388,8 @@ static bool step(struct grant *g, struct now now)
 		grant_check(g, now);
 	} else if (may_refresh(g) && grant_due(g, g->refresh_boot, now)) {
 		grant_begin(g, TASK_REFRESH, now);
-	} else if (grant_wants_introspection(g) && grant_due(g, g->not_before_boot, now)) {
-		(void)freshen(g, now); /* without randomness the request fails, which is told */
+	} else if (grant_wants_introspection(g) && grant_due(g, g->not_before_boot, now) &&
+		freshen(g, now) == 0) {
 		grant_wish(g, GRANT_SEND, TASK_INTROSPECT);
 	} else if (may_login(g) && grant_due(g, g->login_boot, now)) {
 		grant_begin(
@@ -808,13 +808,13 @@ static void command_login(struct grant *g, struct now now)
 	if (grant_unattended(g)) {
 		grant_take_up(g);
 		g->refresh_boot = now.boot_usec;
+	} else if (!g->record.approval.present) {
+		grant_hurry_discard(g, now);
+		g->record.renewals = 0;
+		grant_want_login(g, now.boot_usec, false);
+	} else {
 		return;
 	}
-	if (g->record.approval.present)
-		return;
-	grant_hurry_discard(g, now);
-	g->record.renewals = 0;
-	grant_want_login(g, now.boot_usec, false);
 	if (g->not_before_boot > now.boot_usec) {
 		struct fault f;
 
