@@ -68,9 +68,10 @@ static void discard_over(struct grant *g, const struct fault *why)
 
 void grant_discard(struct grant *g, struct now now)
 {
+	const struct record_grant *what = discarded(g);
 	struct fault f;
 
-	if (text_equal(discarded(g)->binding, g->binding)) {
+	if (what && text_equal(what->binding, g->binding)) {
 		grant_begin(g, TASK_DISCARD, now);
 		return;
 	}

@@ -7,6 +7,7 @@ import fcntl
 import http.cookiejar
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -82,9 +83,18 @@ def fetch(directory, root):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """It can't be told to let the kernel pick: so a port that the kernel gives to nobody by itself,
+    lest another test has it before glewlwyd does."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first = int(f.read().split()[0])
+    while True:
+        port = random.randrange(10000, max(first, 20000))
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def openssl(*arguments, key=None):
