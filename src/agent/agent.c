@@ -13,6 +13,7 @@
 #include "agent/control.h"
 #include "agent/messages.h"
 #include "agent/status.h"
+#include "agent/syncer.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "host/log.h"
@@ -52,7 +53,8 @@ static void exit_when_idle(struct agent *a)
 	for (size_t i = 0; i < a->n_retired; i++)
 		if (connection_spending(a->retired[i]))
 			return;
-	loop_exit(a->loop, 0);
+	if (syncers_stopped(a))
+		loop_exit(a->loop, 0);
 }
 
 static void free_idle_retired(struct agent *a)
@@ -84,6 +86,7 @@ static void on_flush(void *userdata)
 	struct agent *a = userdata;
 
 	free_idle_retired(a);
+	syncers_connections_changed(a);
 	control_changed(a->control);
 	if (a->stopping)
 		exit_when_idle(a);
@@ -91,13 +94,16 @@ static void on_flush(void *userdata)
 		tell_manager(a);
 }
 
-/* Said after every input of a connection; told on once, when the turn of the loop is over. */
+void agent_changed(struct agent *a)
+{
+	(void)loop_timer_set(a->loop, &a->flush, 0); /* short of memory: the next input tells it */
+}
+
+/* Said after every input of a connection. */
 static void on_changed(void *userdata, struct connection *c)
 {
-	struct agent *a = userdata;
-
 	(void)c;
-	(void)loop_timer_set(a->loop, &a->flush, 0); /* short of memory: the next input tells it */
+	agent_changed(userdata);
 }
 
 static void on_extend(void *userdata)
@@ -208,6 +214,7 @@ static int apply(struct agent *a, struct settings *take_settings)
 	a->connections = list;
 	a->n_connections = n;
 	a->settings = take_settings;
+	syncers_apply(a);
 	settings_free(old);
 	(void)loop_timer_set(a->loop, &a->flush, 0);
 	return 0;
@@ -276,6 +283,7 @@ static void on_stop(void *userdata)
 	a->shared.stopping = true;
 	ready_stopping();
 	log_message(LOG_INFO, &about_agent, "stopping");
+	syncers_stop(a);
 	if (loop_timer_set(
 		    a->loop, &a->stop, usec_add(loop_now(a->loop).boot_usec, STOP_PATIENCE)) < 0 ||
 		loop_timer_set(a->loop, &a->flush, 0) < 0)
@@ -389,6 +397,7 @@ int agent_new(const struct agent_paths *paths, struct settings *take_settings, s
 	}
 	connect_all(a, take_settings, a->connections, &n);
 	a->n_connections = n;
+	syncers_apply(a);
 	*ret = steal(a);
 	return 0;
 }
@@ -397,6 +406,7 @@ struct agent *agent_free(struct agent *a)
 {
 	if (!a)
 		return NULL;
+	syncers_free(a);
 	control_free(a->control);
 	for (size_t i = 0; i < a->n_connections; i++)
 		connection_free(a->connections[i]);

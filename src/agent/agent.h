@@ -23,6 +23,7 @@ struct agent_paths {
 };
 
 struct control;
+struct syncer;
 
 struct agent {
 	const struct agent_paths *paths;
@@ -40,6 +41,8 @@ struct agent {
 	size_t n_connections;
 	struct connection **retired; /* out of the configuration, ending what is under way */
 	size_t n_retired;
+	struct syncer **syncers; /* of the configuration, in its order */
+	size_t n_syncers;
 
 	bool ready_sent;
 	bool stopping;
@@ -61,6 +64,9 @@ int agent_run(struct agent *a);
 /* Read the configuration again. A bad one changes nothing. Returns 0; -EINVAL with @faults;
  * -ENOMEM. */
 int agent_reload(struct agent *a, struct config_faults *faults);
+
+/* Something that status tells may be another: told on once the turn of the loop is over. */
+void agent_changed(struct agent *a);
 
 /* NULL where there is none. */
 struct connection *agent_connection(const struct agent *a, const char *name);

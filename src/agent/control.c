@@ -13,6 +13,7 @@
 #include "agent/control.h"
 #include "agent/messages.h"
 #include "agent/status.h"
+#include "agent/syncer.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "host/log.h"
@@ -30,7 +31,11 @@ struct session {
 	struct session *previous, *next;
 	struct control *control;
 	struct client *client;
-	bool on_control; /* control.sock */
+	bool on_control;        /* control.sock */
+	bool private;           /* a sync's process: nobody else by what it is */
+	struct syncer *process; /* which, NULL when that is gone */
+	struct syncer *sync;    /* a command to it waits for its answer */
+	uint64_t number;        /* of the command */
 
 	bool pending;
 	bool asked; /* the command that the call stands for has been given */
@@ -54,6 +59,7 @@ struct control {
 	struct agent *agent;
 	struct listener *status_listener;
 	struct listener *control_listener;
+	struct listener *private_listener;
 	struct session *sessions;
 	struct timer watch;
 	uint64_t watch_after; /* boot time before which watchers are not told again */
@@ -75,6 +81,7 @@ static void finish(struct session *s)
 	loop_timer_clear(s->control->agent->loop, &s->timeout);
 	names_done(&s->names);
 	s->connection = NULL;
+	s->sync = NULL;
 	s->behind = false;
 	if (!s->pending)
 		return;
@@ -111,7 +118,7 @@ static void reply_error(struct session *s, enum wire_error error, const char *te
 
 static bool is_operator(const struct session *s)
 {
-	return agent_is_operator(s->control->agent, client_peer(s->client));
+	return !s->private && agent_is_operator(s->control->agent, client_peer(s->client));
 }
 
 static void reply_not_usable(struct session *s, const struct fault *f, uint64_t retry_wall)
@@ -122,9 +129,10 @@ static void reply_not_usable(struct session *s, const struct fault *f, uint64_t 
 	struct fault told = *f;
 	struct grant_view v;
 
-	connection_view(s->connection, &v);
-	if (!is_operator(s))
+	if (s->connection && !is_operator(s)) {
+		connection_view(s->connection, &v);
 		status_redact(&told, v.state);
+	}
 	text_format_time(retry_at, sizeof(retry_at), retry_wall);
 	parameters = wire_not_usable(told.kind, told.detail, retry_wall > 0 ? retry_at : NULL);
 	if (parameters && wire_build_error(WIRE_NOT_USABLE, parameters, &frame) == 0)
@@ -144,12 +152,19 @@ static void audit(const struct session *s, int severity, const char *message_id,
 	struct log_about about = {.message_id = message_id,
 		.connection = s->connection ? connection_name(s->connection) : NULL};
 
-	log_message(severity, &about, "%s by uid %u, pid %d%s%s", what, (unsigned)peer->uid,
-		(int)peer->pid, peer->unit[0] ? ", unit " : "", peer->unit);
+	if (s->private)
+		log_message(severity, &about, "%s by sync %s", what,
+			s->process ? syncer_name(s->process) : "");
+	else
+		log_message(severity, &about, "%s by uid %u, pid %d%s%s", what, (unsigned)peer->uid,
+			(int)peer->pid, peer->unit[0] ? ", unit " : "", peer->unit);
 }
 
 static bool permitted(const struct session *s)
 {
+	if (s->private)
+		return (s->method == WIRE_GET_TOKEN || s->method == WIRE_INVALIDATE) &&
+			s->process && syncer_may_use(s->process, connection_name(s->connection));
 	if (is_operator(s))
 		return true;
 	return (s->method == WIRE_GET_TOKEN || s->method == WIRE_INVALIDATE) &&
@@ -402,10 +417,28 @@ static void evaluate_command(struct session *s)
 			: json_new_object());
 }
 
+/* --- syncs --- */
+
+static void evaluate_sync(struct session *s)
+{
+	struct fault refused = {.kind = FAULT_NONE};
+
+	if (!is_operator(s))
+		reply_error(s, WIRE_NOT_PERMITTED, NULL);
+	else if (!syncer_answer(s->sync, s->number, &refused))
+		return;
+	else if (refused.kind != FAULT_NONE)
+		reply_not_usable(s, &refused, 0);
+	else
+		reply(s, json_new_object());
+}
+
 /* Is there an answer by now? A reload may have taken away the right to it. */
 static void evaluate(struct session *s)
 {
-	if (!permitted(s))
+	if (s->sync)
+		evaluate_sync(s);
+	else if (!permitted(s))
 		reply_error(s, WIRE_NOT_PERMITTED, NULL);
 	else if (s->method == WIRE_GET_TOKEN)
 		evaluate_token(s);
@@ -492,6 +525,122 @@ static void handle_named(struct session *s, const struct wire_call *call)
 	if (s->method != WIRE_GET_TOKEN && (!s->wait || s->cancel))
 		audit(s, LOG_INFO, MESSAGE_COMMAND, command_words(s));
 	begin_call(s);
+}
+
+static void reply_not_running(struct session *s)
+{
+	struct fault why;
+
+	fault_set(&why, FAULT_TRANSIENT, "the sync has told nothing yet, its process is starting");
+	reply_not_usable(s, &why, 0);
+}
+
+static void command_sync(struct session *s, struct syncer *sync, const char *word)
+{
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "sync %.40s: %s", syncer_name(sync), word);
+	audit(s, LOG_INFO, MESSAGE_COMMAND, what);
+	if (syncer_command(sync, word, &s->number) < 0) {
+		reply_not_running(s);
+		return;
+	}
+	s->sync = sync;
+	s->wait = false;
+	begin_call(s);
+}
+
+static void show_sync(struct session *s, const struct syncer *sync)
+{
+	const struct json *told =
+		s->method == WIRE_SYNC_FIELDS ? syncer_fields(sync) : syncer_failed(sync);
+	struct json *fields;
+
+	if (!told) {
+		reply_not_running(s);
+	} else if (s->method == WIRE_SYNC_FAILED) {
+		reply(s, json_copy(told));
+	} else {
+		fields = json_new_object();
+		if (json_add(fields, "fields", json_copy(told)) < 0)
+			fields = json_free(fields);
+		reply(s, fields);
+	}
+}
+
+static void reply_syncs(struct session *s, const char *name)
+{
+	struct json *j = json_new_object();
+
+	if (json_add(j, "sync", status_syncs(s->control->agent, name)) < 0)
+		j = json_free(j);
+	reply(s, j);
+}
+
+/* A call about a sync. */
+static void handle_sync(struct session *s, const struct wire_call *call)
+{
+	const char *name = NULL, *bad = NULL;
+	struct syncer *sync;
+
+	if (wire_read_sync(call->method, call->parameters, &name, &bad) < 0) {
+		reply_error(s, WIRE_INVALID_PARAMETER, bad);
+		return;
+	}
+	sync = agent_syncer(s->control->agent, name);
+	if (name && !sync)
+		reply_error(s, WIRE_NO_SUCH_SYNC, name);
+	else if (s->method == WIRE_SYNC_STATUS)
+		reply_syncs(s, name);
+	else if (!is_operator(s)) {
+		audit(s, LOG_WARNING, MESSAGE_REFUSED, wire_method_info(s->method)->name);
+		reply_error(s, WIRE_NOT_PERMITTED, NULL);
+	} else if (s->method == WIRE_SYNC_FIELDS || s->method == WIRE_SYNC_FAILED)
+		show_sync(s, sync);
+	else
+		command_sync(s, sync,
+			s->method == WIRE_SYNC_START          ? "start"
+				: s->method == WIRE_SYNC_STOP ? "stop"
+							      : "check");
+}
+
+/* Of the process of a sync: it stays, and gets replies as there is something to tell. */
+static void handle_attend(struct session *s, const struct wire_call *call)
+{
+	if (!call->more) {
+		reply_error(s, WIRE_EXPECTED_MORE, NULL);
+		return;
+	}
+	client_pause(s->client, true);
+	if (syncer_attend(s->process, s->client) < 0)
+		client_close(s->client);
+}
+
+static void handle_report(struct session *s, const struct wire_call *call)
+{
+	struct wire_report report = {.status = NULL};
+	const char *bad = "status";
+
+	if (wire_read_report(call->parameters, &report, &bad) < 0 ||
+		syncer_report(s->process, &report) < 0)
+		reply_error(s, WIRE_INVALID_PARAMETER, bad);
+	else
+		reply(s, json_new_object());
+}
+
+/* May the process of a sync, and nobody but it, call this? */
+static bool is_of_process(enum wire_method method)
+{
+	return method == WIRE_SYNC_ATTEND || method == WIRE_SYNC_REPORT;
+}
+
+static bool may_call(const struct session *s)
+{
+	if (!s->private)
+		return !is_of_process(s->method);
+	return s->process &&
+		(is_of_process(s->method) || s->method == WIRE_GET_TOKEN ||
+			s->method == WIRE_INVALIDATE);
 }
 
 static void handle_reload(struct session *s, const struct wire_call *call)
@@ -710,6 +859,8 @@ static void on_closed(void *userdata, struct client *client)
 
 	if (!s)
 		return;
+	if (s->process)
+		syncer_closed(s->process, client);
 	loop_timer_clear(control->agent->loop, &s->timeout);
 	names_done(&s->names);
 	if (s->previous)
@@ -740,6 +891,11 @@ static void handle_call(struct session *s, const struct wire_call *call)
 		reply_error(s, WIRE_INTERFACE_NOT_FOUND, wire_method_info(call->method)->interface);
 		return;
 	}
+	if (!may_call(s)) {
+		audit(s, LOG_WARNING, MESSAGE_REFUSED, wire_method_info(call->method)->name);
+		reply_error(s, WIRE_NOT_PERMITTED, NULL);
+		return;
+	}
 	switch (call->method) {
 	case WIRE_GET_INFO:
 	case WIRE_GET_INTERFACE_DESCRIPTION:
@@ -761,6 +917,20 @@ static void handle_call(struct session *s, const struct wire_call *call)
 		break;
 	case WIRE_RELOAD:
 		handle_reload(s, call);
+		break;
+	case WIRE_SYNC_STATUS:
+	case WIRE_SYNC_FIELDS:
+	case WIRE_SYNC_FAILED:
+	case WIRE_SYNC_START:
+	case WIRE_SYNC_STOP:
+	case WIRE_SYNC_CHECK:
+		handle_sync(s, call);
+		break;
+	case WIRE_SYNC_ATTEND:
+		handle_attend(s, call);
+		break;
+	case WIRE_SYNC_REPORT:
+		handle_report(s, call);
 		break;
 	case _WIRE_METHOD_MAX:
 		break;
@@ -802,6 +972,36 @@ static const struct listener_handlers status_handlers = {
 	.closed = on_closed,
 };
 
+static const struct listener_handlers private_handlers = {
+	.frame = on_frame,
+	.closed = on_closed,
+};
+
+int control_adopt(struct control *control, struct syncer *syncer, int take_fd)
+{
+	struct client *client = listener_adopt(control->private_listener, take_fd);
+	struct session *s = client ? open_session(control, client, true) : NULL;
+
+	if (!s)
+		return -ENOMEM;
+	s->private = true;
+	s->process = syncer;
+	return 0;
+}
+
+void control_syncer_gone(struct control *control, struct syncer *syncer)
+{
+	for (struct session *s = control->sessions, *next; s; s = next) {
+		next = s->next;
+		if (s->process == syncer) {
+			s->process = NULL;
+			client_close(s->client);
+		}
+		if (s->pending && s->sync == syncer)
+			evaluate_sync(s);
+	}
+}
+
 static int open_socket(struct control *control, const char *runtime, const char *name,
 	const struct listener_handlers *handlers, struct listener **ret, struct fault *reterr)
 {
@@ -835,6 +1035,13 @@ int control_new(
 	if (r == 0)
 		r = open_socket(control, runtime, "control.sock", &control_handlers,
 			&control->control_listener, reterr);
+	if (r == 0) {
+		r = listener_new_private(agent->loop, WIRE_REPORT_MAX, &private_handlers, control,
+			&control->private_listener);
+		if (r < 0)
+			fault_set(reterr, FAULT_INTERNAL, "can't serve syncs: %s",
+				strerrordesc_np(-r));
+	}
 	if (r < 0) {
 		control_free(control);
 		return r;
@@ -850,5 +1057,6 @@ struct control *control_free(struct control *control)
 	loop_timer_clear(control->agent->loop, &control->watch);
 	listener_free(control->status_listener);
 	listener_free(control->control_listener);
+	listener_free(control->private_listener);
 	return mem_free(control);
 }

@@ -13,4 +13,5 @@
 #define MESSAGE_AGENT     "3a0a4b61c1b94a1b8f6a0a0d9b1e5c09" /* the agent started or stopped */
 #define MESSAGE_IDENTITY  "3a0a4b61c1b94a1b8f6a0a0d9b1e5c10" /* what became of an approver */
 #define MESSAGE_COMMAND   "3a0a4b61c1b94a1b8f6a0a0d9b1e5c0a" /* an operator gave a command */
+#define MESSAGE_SYNC      "3a0a4b61c1b94a1b8f6a0a0d9b1e5c0f" /* a sync is at another stage, or ended */
 #define MESSAGE_REVOKED   "3a0a4b61c1b94a1b8f6a0a0d9b1e5c0b" /* a grant was revoked or forgotten */

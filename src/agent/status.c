@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/status.h"
+#include "agent/syncer.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -171,6 +172,21 @@ static struct json *connections_json(
 	return steal(j);
 }
 
+struct json *status_syncs(const struct agent *a, const char *name)
+{
+	_cleanup_(json_freep) struct json *j = json_new_array();
+
+	for (size_t i = 0; j && i < a->n_syncers; i++) {
+		const struct syncer *s = a->syncers[i];
+
+		if (name && !text_equal(name, syncer_name(s)))
+			continue;
+		if (json_append(j, syncer_json(s)) < 0)
+			return NULL;
+	}
+	return steal(j);
+}
+
 struct json *status_json(const struct agent *a, const struct names *names, bool operator)
 {
 	_cleanup_(json_freep) struct json *j = json_new_object();
@@ -179,7 +195,7 @@ struct json *status_json(const struct agent *a, const struct names *names, bool 
 		json_add(j, "ready", json_new_bool(status_ready(a))) < 0 ||
 		json_add(j, "agent", agent_json(a)) < 0 ||
 		json_add(j, "connections", connections_json(a, names, operator)) < 0 ||
-		json_add(j, "sync", json_new_array()) < 0)
+		json_add(j, "sync", status_syncs(a, NULL)) < 0)
 		return NULL;
 	return steal(j);
 }
@@ -230,11 +246,20 @@ static const struct connection *first_unusable(
 	return first;
 }
 
+/* The first sync whose checks have not all passed, NULL for none. */
+static const struct syncer *first_idle_sync(const struct agent *a)
+{
+	for (size_t i = 0; i < a->n_syncers; i++)
+		if (!syncer_usable(a->syncers[i]))
+			return a->syncers[i];
+	return NULL;
+}
+
 bool status_ready(const struct agent *a)
 {
 	size_t required, unusable;
 
-	return !first_unusable(a, &required, &unusable) && required > 0;
+	return !first_unusable(a, &required, &unusable) && required > 0 && !first_idle_sync(a);
 }
 
 void status_line(const struct agent *a, char *ret, size_t size)
@@ -244,6 +269,10 @@ void status_line(const struct agent *a, char *ret, size_t size)
 
 	if (required == 0) {
 		(void)snprintf(ret, size, "not ready: no required connection is configured");
+		return;
+	}
+	if (!first && first_idle_sync(a)) {
+		syncer_line(first_idle_sync(a), ret, size);
 		return;
 	}
 	if (!first) {

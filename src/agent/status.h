@@ -21,7 +21,11 @@ struct json *status_approval(const struct grant_view *v, bool operator);
 /* Take out of @f, the fault of a connection in @state, who approved: that is for operators. */
 void status_redact(struct fault *f, enum grant_state state);
 
-/* At least one required connection, and all of them usable. */
+/* Of the sync @name, NULL for all; NULL when memory is short. */
+struct json *status_syncs(const struct agent *a, const char *name);
+
+/* At least one required connection, and all of them usable; and all syncs with their checks passed.
+ */
 bool status_ready(const struct agent *a);
 
 /* One line for STATUS=: "ready", or what is missing and what to do. No code. */

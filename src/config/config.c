@@ -38,10 +38,35 @@ void config_connection_done(struct config_connection *c)
 	c->ca_file = mem_free(c->ca_file);
 }
 
+static void sync_done(struct config_sync *s)
+{
+	mem_free(s->name);
+	mem_free(s->from);
+	mem_free(s->to);
+	mem_free(s->key);
+	mem_free(s->on_too_long);
+	mem_free(s->deletes);
+	for (size_t i = 0; i < CONFIG_SYNC_OBJECTS; i++) {
+		params_done(&s->fields[i]);
+		names_done(&s->exclude[i]);
+	}
+}
+
+const struct config_connection *config_connection(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_connections; i++)
+		if (text_equal(c->connections[i].setup.name, name))
+			return &c->connections[i];
+	return NULL;
+}
+
 struct config *config_free(struct config *c)
 {
 	if (!c)
 		return NULL;
+	for (size_t i = 0; i < c->n_syncs; i++)
+		sync_done(&c->syncs[i]);
+	mem_free(c->syncs);
 	for (size_t i = 0; i < c->n_connections; i++)
 		config_connection_done(&c->connections[i]);
 	mem_free(c->connections);
@@ -137,16 +162,16 @@ static void show_source(struct buf *b, const struct source *s)
 	(void)buf_add_text(b, "}\n");
 }
 
-static void show_connections(
-	struct buf *b, const struct schema_key *key, const struct config *c, unsigned depth)
+static void show_map(
+	struct buf *b, const struct schema_key *key, const struct schema_items *l, unsigned depth)
 {
 	(void)buf_add_char(b, '\n');
-	for (size_t i = 0; i < c->n_connections; i++) {
-		const struct config_connection *connection = &c->connections[i];
+	for (size_t i = 0; i < l->n; i++) {
+		const char *item = (const char *)l->items + i * key->size;
 
-		show_name(b, connection->setup.name, depth);
+		show_name(b, *(char *const *)(item + key->naming), depth);
 		(void)buf_add_char(b, '\n');
-		show_keys(b, key, (const char *)connection, depth + 1);
+		show_keys(b, key, item, depth + 1);
 	}
 }
 
@@ -189,7 +214,7 @@ static bool is_set(const struct schema_key *key, const char *base)
 				return true;
 		return false;
 	case SCHEMA_MAP:
-		return ((const struct config *)at)->n_connections > 0;
+		return ((const struct schema_items *)at)->n > 0;
 	}
 	return false;
 }
@@ -207,7 +232,7 @@ static void show_scalar(struct buf *b, const struct schema_key *key, const void 
 		text_format_duration(duration, sizeof(duration), *(const uint64_t *)at);
 		(void)buf_add_text(b, duration);
 	} else if (key->type == SCHEMA_NUMBER) {
-		(void)buf_printf(b, "%u", *(const unsigned *)at);
+		(void)buf_printf(b, "%u%s", *(const unsigned *)at, key->percent ? "%" : "");
 	} else {
 		show_text(b, *(char *const *)at);
 	}
@@ -247,7 +272,7 @@ static void show_value(struct buf *b, const struct schema_key *key, const void *
 		show_keys(b, key, at, depth + 1);
 		return;
 	case SCHEMA_MAP:
-		show_connections(b, key, at, depth + 1);
+		show_map(b, key, at, depth + 1);
 		return;
 	}
 }

@@ -54,6 +54,26 @@ struct config_connection {
 	unsigned line, column; /* of its name */
 };
 
+/* One sync of persons, from one connection to another. */
+#define CONFIG_SYNC_OBJECTS 2 /* lead, contact */
+
+struct config_sync {
+	char *name;
+	char *from, *to;  /* names of connections */
+	uint32_t objects; /* bits: 0 lead, 1 contact */
+	char *key;
+	struct params fields[CONFIG_SYNC_OBJECTS];
+	struct names exclude[CONFIG_SYNC_OBJECTS];
+	char *on_too_long; /* words, as in the file */
+	char *deletes;
+	bool start_auto;
+	uint64_t every_usec;
+	unsigned quota_source, quota_target; /* percent */
+	bool native_sync_ignored;
+	unsigned bulk_from;
+	unsigned line, column; /* of its name */
+};
+
 struct config {
 	bool ready_when_listening;
 	struct principals operators;
@@ -63,6 +83,8 @@ struct config {
 	char *proxy;
 	struct config_connection *connections; /* in the file's order */
 	size_t n_connections;
+	struct config_sync *syncs; /* likewise */
+	size_t n_syncs;
 };
 
 /* All faults of a file, each as "FILE:LINE:COLUMN: KEY: what is wrong, what is allowed".
@@ -76,6 +98,7 @@ struct config_faults {
 	(1024 * 1024) /* thousands of connections; bounds what the YAML parser is given */
 #define CONFIG_DEPTH_MAX       8    /* the deepest key is four levels down */
 #define CONFIG_CONNECTIONS_MAX 4096 /* one record, timer and HTTP handle each */
+#define CONFIG_SYNCS_MAX       16   /* one process each */
 
 /* Add one fault in the form above; @line and @column count from 1, 0 leaves them out, and so does
  * NULL for @file and @key. A want of memory sticks in faults->text.error. */
@@ -113,6 +136,9 @@ int config_parse(const char *file, const char *text, size_t len, struct config *
 	struct config_faults *faults);
 struct config *config_free(struct config *c);
 void config_connection_done(struct config_connection *c);
+
+/* The connection of a name, NULL where there is none. */
+const struct config_connection *config_connection(const struct config *c, const char *name);
 DEFINE_CLEANUP(struct config, config_free)
 
 /* The effective configuration as YAML, defaults included, secrets replaced by where they come from:

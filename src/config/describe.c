@@ -52,7 +52,8 @@ void schema_describe(const struct schema_key *key, char *to, size_t size)
 		(void)snprintf(to, size, "a duration such as 90s, 5m, 2h or 30d");
 		return;
 	case SCHEMA_NUMBER:
-		(void)snprintf(to, size, "a whole number from %u to %u", key->min, key->max);
+		(void)snprintf(to, size, "a whole number from %u%s to %u%s", key->min,
+			key->percent ? "%" : "", key->max, key->percent ? "%" : "");
 		return;
 	case SCHEMA_FLAGS:
 		list_words("a list of some of ", key->words, to, size);
@@ -80,7 +81,7 @@ void schema_describe(const struct schema_key *key, char *to, size_t size)
 		schema_list_keys(key, to + used, size - used);
 		return;
 	case SCHEMA_MAP:
-		(void)snprintf(to, size, "a map of connection names to their keys");
+		(void)snprintf(to, size, "a map of names to their keys");
 		return;
 	}
 }
@@ -226,6 +227,8 @@ static struct json *describe_number(const struct schema_key *key)
 {
 	_cleanup_(json_freep) struct json *s = json_new_object();
 
+	if (key->percent)
+		return json_add(s, "pattern", json_new_text("^[0-9]+%$")) < 0 ? NULL : steal(s);
 	if (json_add(s, "type", json_new_text("integer")) < 0 ||
 		json_add(s, "minimum", json_new_u64(key->min)) < 0 ||
 		json_add(s, "maximum", json_new_u64(key->max)) < 0)
@@ -337,7 +340,7 @@ static struct json *describe_map(const struct schema_key *key)
 	if (json_add(s, "type", json_new_text("object")) < 0 ||
 		json_add(s, "propertyNames", describe_name(key->form)) < 0 ||
 		json_add(s, "additionalProperties", describe_section(key)) < 0 ||
-		json_add(s, "maxProperties", json_new_u64(CONFIG_CONNECTIONS_MAX)) < 0)
+		json_add(s, "maxProperties", json_new_u64(key->max)) < 0)
 		return NULL;
 	return steal(s);
 }
@@ -381,7 +384,8 @@ static struct json *describe_fallback(const struct schema_key *key)
 
 	if (key->type == SCHEMA_BOOL)
 		return json_new_bool(text_equal(key->fallback, "true"));
-	if (key->type == SCHEMA_NUMBER && text_parse_u64(key->fallback, &number) == 0)
+	if (key->type == SCHEMA_NUMBER && !key->percent &&
+		text_parse_u64(key->fallback, &number) == 0)
 		return json_new_u64(number);
 	return json_new_text(key->fallback);
 }

@@ -177,20 +177,35 @@ static void read_flags(struct reader *r, const struct place *at, const struct sc
 			*to |= UINT32_C(1) << i;
 }
 
-static void read_number(struct reader *r, const struct place *at, const struct schema_key *key,
+/* A whole number, with the % that it has to have behind it. 0, -EINVAL, -ERANGE. */
+static int parse_number(const struct schema_key *key, const char *text, uint64_t *ret)
+{
+	char digits[sizeof("100")];
+	size_t len = strlen(text);
+
+	if (!key->percent)
+		return text_parse_u64(text, ret);
+	if (len == 0 || len > sizeof(digits) || text[len - 1] != '%')
+		return -EINVAL;
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)len - 1, text);
+	return text_parse_u64(digits, ret);
+}
+
+static int read_number(struct reader *r, const struct place *at, const struct schema_key *key,
 	struct yaml_node *node, unsigned *ret)
 {
+	char allowed[TELL_SENTENCE_MAX];
 	uint64_t value = 0;
-	int outcome;
 
 	if (!expect(r, at, key, node, YAML_SCALAR))
-		return;
-	outcome = text_parse_u64(node->text, &value);
-	if (outcome < 0 || value < key->min || value > key->max)
-		tell_value(&r->tell, at, node, "must be a whole number from %u to %u", key->min,
-			key->max);
-	else
+		return 0;
+	if (parse_number(key, node->text, &value) == 0 && value >= key->min && value <= key->max) {
 		*ret = (unsigned)value;
+		return 0;
+	}
+	schema_describe(key, allowed, sizeof(allowed));
+	tell_value(&r->tell, at, node, "must be %s", allowed);
+	return 0;
 }
 
 /* A text with {host} and {tenant} filled in. One of a profile that lacks what it is made of is left
@@ -638,24 +653,42 @@ static int read_connection(struct reader *r, const struct place *at, const struc
 	return rules_check(&r->tell, at, node, profile, to);
 }
 
-static int read_connections(struct reader *r, const struct place *at, const struct schema_key *key,
-	struct yaml_node *node)
+static int read_sync(struct reader *r, const struct place *at, const struct schema_key *map,
+	struct yaml_node *node, struct config_sync *to)
 {
-	struct config *config = r->config;
+	const struct schema_key section = {
+		.type = SCHEMA_SECTION, .keys = map->keys, .n_keys = map->n_keys};
+
+	(void)expect_name(r, at, map, node); /* read on to tell what else is wrong */
+	to->line = node->key_line;
+	to->column = node->key_column;
+	if (!expect(r, at, &section, node, YAML_MAPPING))
+		return 0;
+	if (store_text(node->key, &to->name) < 0)
+		return -ENOMEM;
+	return read_keys(r, at, &section, node, to);
+}
+
+static int read_map(struct reader *r, const struct place *at, const struct schema_key *key,
+	struct yaml_node *node, struct schema_items *to)
+{
 	int outcome = 0;
 
-	if (!expect(r, at, key, node, YAML_MAPPING) ||
-		!expect_count(r, at, node, CONFIG_CONNECTIONS_MAX) || node->n == 0)
+	if (!expect(r, at, key, node, YAML_MAPPING) || !expect_count(r, at, node, key->max) ||
+		node->n == 0)
 		return 0;
-	config->connections = mem_array(node->n, sizeof(*config->connections));
-	if (!config->connections)
+	to->items = mem_array(node->n, key->size);
+	if (!to->items)
 		return -ENOMEM;
 	for (struct yaml_node *child = node->first; child && outcome == 0; child = child->next) {
 		const struct place here = {.up = at, .name = child->key};
+		void *item = (char *)to->items + to->n * key->size;
 
-		if (!child->broken && !check_repeated(r, &here, node, child))
-			outcome = read_connection(r, &here, key, child,
-				&config->connections[config->n_connections++]);
+		if (child->broken || check_repeated(r, &here, node, child))
+			continue;
+		to->n++;
+		outcome = key->profiles ? read_connection(r, &here, key, child, item)
+					: read_sync(r, &here, key, child, item);
 	}
 	return outcome;
 }
@@ -673,8 +706,7 @@ static int read_typed(struct reader *r, const struct place *at, const struct sch
 	case SCHEMA_DURATION:
 		return read_duration(r, at, key, node, to);
 	case SCHEMA_NUMBER:
-		read_number(r, at, key, node, to);
-		return 0;
+		return read_number(r, at, key, node, to);
 	case SCHEMA_FLAGS:
 		read_flags(r, at, key, node, to);
 		return 0;
@@ -691,7 +723,7 @@ static int read_typed(struct reader *r, const struct place *at, const struct sch
 	case SCHEMA_SECTION:
 		return read_section(r, at, key, node, to);
 	case SCHEMA_MAP:
-		return read_connections(r, at, key, node);
+		return read_map(r, at, key, node, to);
 	}
 	return -EINVAL;
 }
@@ -715,10 +747,14 @@ int read_value(struct reader *r, const struct place *at, const struct schema_key
 static int read_file(struct reader *r, struct yaml_node *root)
 {
 	struct yaml_node empty = {.kind = YAML_MAPPING};
+	int outcome;
 
 	if (!root || yaml_node_is_empty(root))
 		root = &empty;
-	return read_section(r, NULL, &schema_root, root, r->config);
+	outcome = read_section(r, NULL, &schema_root, root, r->config);
+	if (outcome == 0)
+		rules_check_syncs(&r->tell, yaml_node_get(root, "sync"), r->config);
+	return outcome;
 }
 
 /* The profiles that the connections of @root name, each once. */

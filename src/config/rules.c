@@ -437,3 +437,62 @@ int rules_check(const struct teller *t, const struct place *at, struct yaml_node
 	drop_unused(&c->setup);
 	return check_required_scopes(t, at, node, c);
 }
+
+/* --- syncs --- */
+
+/* Does @key of a sync name a connection of @provider that tells its host? The names of the
+ * providers are those of their profiles. */
+static void check_side(const struct teller *t, const struct place *at, const struct yaml_node *node,
+	const struct config *c, const char *key, const char *name, const char *provider)
+{
+	const struct place here = {.up = at, .name = key};
+	struct yaml_node *written = yaml_node_get(node, key);
+	const struct config_connection *side;
+
+	if (!name || !written || written->broken)
+		return;
+	side = config_connection(c, name);
+	if (!side)
+		tell_value(t, &here, written,
+			"there is no connection %s, must be the name of one with provider: %s",
+			name, provider);
+	else if (side->provider && !text_equal(side->provider, provider))
+		tell_value(t, &here, written,
+			"%s is a connection with provider %s, must be one with provider: %s", name,
+			side->provider, provider);
+	else if (side->provider && !side->host)
+		tell_value(t, &here, written,
+			"%s is a connection without host, must be one that has it: its API is "
+			"there",
+			name);
+}
+
+static void check_objects(const struct teller *t, const struct place *at,
+	const struct yaml_node *node, struct config_sync *s)
+{
+	const struct place here = {.up = at, .name = "objects"};
+	struct yaml_node *written = yaml_node_get(node, here.name);
+
+	if (s->objects > 0)
+		return;
+	if (written && !written->broken)
+		tell_value(t, &here, written, "is empty, must be a list of lead or contact");
+	s->objects = (UINT32_C(1) << CONFIG_SYNC_OBJECTS) - 1;
+}
+
+void rules_check_syncs(const struct teller *t, const struct yaml_node *map, struct config *c)
+{
+	const struct place section = {.name = "sync"};
+
+	for (size_t i = 0; i < c->n_syncs; i++) {
+		struct config_sync *s = &c->syncs[i];
+		const struct yaml_node *node = s->name ? yaml_node_get(map, s->name) : NULL;
+		const struct place here = {.up = &section, .name = s->name};
+
+		if (!node || node->broken)
+			continue;
+		check_objects(t, &here, node, s);
+		check_side(t, &here, node, c, "from", s->from, "salesforce");
+		check_side(t, &here, node, c, "to", s->to, "marketo");
+	}
+}

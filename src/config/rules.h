@@ -13,3 +13,7 @@ int rules_check(const struct teller *t, const struct place *at, struct yaml_node
 /* Hold the rules of hints, @node as they were written (NULL: not at all), at @up. */
 void rules_check_hints(const struct teller *t, const struct place *up, struct yaml_node *node,
 	const struct config_connection *c);
+
+/* Hold the rules of the syncs of @c, @map as they were written (NULL: none), once all connections
+ * are there, and fill in which objects where that is not said. */
+void rules_check_syncs(const struct teller *t, const struct yaml_node *map, struct config *c);

@@ -203,7 +203,7 @@ static const struct schema_form credential_form = {
 	.fits = is_credential,
 };
 
-static const struct schema_form connection_form = {
+const struct schema_form schema_name_form = {
 	.what = "a connection name of a-z, 0-9 and -, not first a -, at most 63",
 	.example = "salesforce",
 	.pattern = "^[a-z0-9][a-z0-9-]*$",
@@ -845,9 +845,26 @@ static const struct schema_key root_keys[] = {
 	{
 		.name = "connections",
 		.type = SCHEMA_MAP,
-		.form = &connection_form,
+		.form = &schema_name_form,
+		.offset = offsetof(struct config, connections),
+		.size = sizeof(struct config_connection),
+		.naming = offsetof(struct config_connection, setup.name),
+		.max = CONFIG_CONNECTIONS_MAX,
+		.profiles = true,
 		KEYS(connection_keys),
 		.help = "The connections by name, each one client registration at one provider.",
+	},
+	{
+		.name = "sync",
+		.type = SCHEMA_MAP,
+		.form = &schema_name_form,
+		.offset = offsetof(struct config, syncs),
+		.size = sizeof(struct config_sync),
+		.naming = offsetof(struct config_sync, name),
+		.max = CONFIG_SYNCS_MAX,
+		.keys = schema_sync_keys,
+		.n_keys = SCHEMA_SYNC_KEYS,
+		.help = "Syncs of persons by name, each from one connection to another.",
 	},
 };
 

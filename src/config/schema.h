@@ -21,7 +21,8 @@ enum schema_type {
 	SCHEMA_ITEMS,    /* a list of maps with the same keys, by way of struct schema_items */
 	SCHEMA_SOURCE,   /* struct source, by way of struct schema_source */
 	SCHEMA_SECTION,  /* keys of its own in the same or a nested structure */
-	SCHEMA_MAP,      /* connections: names of the operator's choice, each with the same keys */
+	SCHEMA_MAP, /* names of the operator's choice, each with the same keys, by way of struct
+	               schema_items */
 };
 
 /* What a text may be. */
@@ -68,13 +69,16 @@ struct schema_key {
 	bool literal;                     /* SOURCE: may be the bare text */
 	uint64_t min_usec, max_usec;      /* DURATION */
 	bool zero;                        /* DURATION: 0s is allowed below the minimum */
-	unsigned min, max;                /* NUMBER */
+	unsigned min, max;                /* NUMBER; max: entries of MAP */
+	bool percent;                     /* NUMBER: written with % behind it */
 	const struct schema_key *keys;    /* SECTION, MAP, SOURCE, ITEMS */
 	size_t n_keys;
-	size_t size; /* ITEMS: of one */
+	size_t size;   /* ITEMS, MAP: of one */
+	size_t naming; /* MAP: offset of its name, a char *, in one */
+	bool profiles; /* MAP: each has a profile under it */
 };
 
-/* What the lists of SCHEMA_ITEMS begin with, whatever their items are. */
+/* What the lists of SCHEMA_ITEMS and SCHEMA_MAP begin with, whatever their items are. */
 struct schema_items {
 	void *items;
 	size_t n;
@@ -98,10 +102,14 @@ extern const struct schema_key schema_profile;
  * config/schema-provider.c. */
 #define SCHEMA_LIMIT_KEYS 3
 #define SCHEMA_HINT_KEYS  6
+#define SCHEMA_SYNC_KEYS  13
 extern const struct schema_key schema_limit_keys[SCHEMA_LIMIT_KEYS];
 extern const struct schema_key schema_hint_keys[SCHEMA_HINT_KEYS];
+/* The keys of a sync, of struct config_sync; config/schema-sync.c. */
+extern const struct schema_key schema_sync_keys[SCHEMA_SYNC_KEYS];
 extern const struct schema_words schema_quirk_words;
 extern const struct schema_words schema_flow_words;
+extern const struct schema_form schema_name_form;
 extern const struct schema_form schema_profile_form;
 extern const struct schema_form schema_host_form;
 extern const struct schema_form schema_tenant_form;

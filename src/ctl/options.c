@@ -25,6 +25,7 @@ static const struct {
 	[OPTION_VERSION] = {"version", VALUE_NONE, NULL, "show the version"},
 	[OPTION_RUNTIME] = {"runtime", VALUE_TEXT, "DIR", "where the agent's sockets are"},
 	[OPTION_JSON] = {"json", VALUE_NONE, NULL, "print the agent's answer as JSON"},
+	[OPTION_FAILED] = {"failed", VALUE_NONE, NULL, "the records that the target did not take"},
 	[OPTION_WATCH] = {"watch", VALUE_NONE, NULL, "show it again after each change"},
 	[OPTION_NO_WAIT] = {"no-wait", VALUE_NONE, NULL, "do not wait for the approval's end"},
 	[OPTION_CANCEL] = {"cancel", VALUE_NONE, NULL, "drop the pending approval"},
@@ -211,12 +212,28 @@ static int check_command(const struct options *o, struct buf *why)
 	return -EINVAL;
 }
 
+/* ACTION [NAME] */
+static int check_sync(const struct options *o, struct buf *why)
+{
+	const struct verb *v = o->verb;
+
+	if (o->n_words == 0 || !is_action(v->actions, o->words[0]))
+		(void)buf_printf(why, "%s takes one of %s", v->name, v->actions);
+	else if (o->n_words > 2 || (o->n_words == 2 && !is_connection_name(o->words[1])))
+		(void)buf_printf(why, "%s %s takes the name of one sync", v->name, o->words[0]);
+	else if (options_have(o, OPTION_FAILED) && !text_equal(o->words[0], "status"))
+		(void)buf_printf(why, "%s %s does not take --failed", v->name, o->words[0]);
+	return why->len > 0 ? -EINVAL : 0;
+}
+
 static int check_words(const struct options *o, struct buf *why)
 {
 	const struct verb *v = o->verb;
 
 	if (v->words == WORDS_INPUT)
 		return check_input(o, why);
+	if (v->words == WORDS_SYNC)
+		return check_sync(o, why);
 	if (v->words == WORDS_COMMAND)
 		return check_command(o, why);
 	if (v->words == WORDS_NONE && o->n_words > 0)
@@ -296,6 +313,9 @@ static int add_synopsis(const struct verb *v, struct buf *ret)
 		break;
 	case WORDS_ACTION:
 		(void)buf_printf(ret, " %s", v->actions);
+		break;
+	case WORDS_SYNC:
+		(void)buf_printf(ret, " %s [NAME]", v->actions);
 		break;
 	}
 	for (unsigned i = 0; i < _OPTION_MAX; i++) {

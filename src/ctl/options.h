@@ -19,6 +19,7 @@ enum option {
 	OPTION_MIN_VALID,
 	OPTION_HEADER,
 	OPTION_JSON,
+	OPTION_FAILED,
 	OPTION_WATCH,
 	OPTION_NO_WAIT,
 	OPTION_CANCEL,
@@ -44,6 +45,7 @@ enum words {
 	WORDS_INPUT,   /* one, and maybe "-" for standard input */
 	WORDS_NAMES,   /* any number of them, none too */
 	WORDS_ACTION,  /* one of verb->actions */
+	WORDS_SYNC,    /* one of verb->actions, and maybe the name of a sync */
 	WORDS_COMMAND, /* one connection name, then -- and a command */
 };
 

@@ -137,8 +137,7 @@ static int add_row(struct buf *ret, const struct row *row, const size_t width[_C
 	return buf_printf(ret, "  %s\n", row->cell[COLUMN_NEXT]);
 }
 
-/* Append cleaned @text, indented by four and broken at blanks before the line is full. */
-static int add_paragraph(struct buf *ret, const char *text)
+int show_paragraph(struct buf *ret, const char *text)
 {
 	struct buf clean = BUF(WIRE_REPLY_MAX);
 	size_t column = 0;
@@ -311,7 +310,7 @@ static int add_identity(struct buf *ret, const struct json *identity)
 	r = buf_printf(&line, "subject %s%s%s", subject, username ? ")" : "",
 		confirmed ? "" : ", not confirmed");
 	if (r == 0)
-		r = add_paragraph(ret, buf_text(&line));
+		r = show_paragraph(ret, buf_text(&line));
 	buf_done(&line);
 	return r;
 }
@@ -327,7 +326,7 @@ static int add_fault(struct buf *ret, const struct json *fault)
 	(void)buf_add_text(&line, ": ");
 	r = buf_add_text(&line, detail ? detail : "no reason was given");
 	if (r == 0)
-		r = add_paragraph(ret, buf_text(&line));
+		r = show_paragraph(ret, buf_text(&line));
 	buf_done(&line);
 	return r;
 }
@@ -345,7 +344,7 @@ static int add_remarks(struct buf *ret, const struct json *connection, struct no
 	if (r == 0)
 		r = show_advice(connection, now, &advice);
 	if (r == 0 && advice.len > 0)
-		r = add_paragraph(ret, buf_text(&advice));
+		r = show_paragraph(ret, buf_text(&advice));
 	buf_done(&advice);
 	return r;
 }
@@ -513,6 +512,23 @@ static int show_bad_request(const struct wire_reply *reply, const char *name, st
 	return EXIT_FAILED;
 }
 
+static bool is_sync_call(enum wire_method method)
+{
+	return text_equal(
+		wire_method_info(method)->interface, wire_method_info(WIRE_SYNC_STATUS)->interface);
+}
+
+static int show_sync_refused(const struct json *parameters, const char *name, struct buf *why)
+{
+	const char *detail = json_get_text(parameters, "detail");
+	int code = fault_meaning(kind_of(json_get_text(parameters, "kind")))->exit_code;
+
+	begin(why, name);
+	(void)notice_add_clean(why, detail && *detail ? detail : "refused"); /* failures stick */
+	(void)buf_add_text(why, "; see grantctl sync status");
+	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
 int show_error(const struct wire_reply *reply, enum wire_method method, const char *name,
 	struct now now, struct buf *why)
 {
@@ -527,7 +543,14 @@ int show_error(const struct wire_reply *reply, enum wire_method method, const ch
 		(void)notice_add_clean(why, missing ? missing : "of that name");
 		(void)buf_add_text(why, "; see grantctl status");
 		return EXIT_USAGE;
+	case WIRE_NO_SUCH_SYNC:
+		(void)buf_add_text(why, "there is no sync ");
+		(void)notice_add_clean(why, missing ? missing : "of that name");
+		(void)buf_add_text(why, "; see grantctl sync status");
+		return EXIT_USAGE;
 	case WIRE_NOT_USABLE:
+		if (is_sync_call(method))
+			return show_sync_refused(reply->parameters, name, why);
 		return show_not_usable(reply->parameters, name, now, why);
 	case WIRE_TIMED_OUT:
 		begin(why, name);

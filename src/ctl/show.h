@@ -31,6 +31,9 @@ int show_status(const struct json *status, struct now now, struct buf *ret);
 /* The notice of @approval, a member of the status of @name or of a reply to Login. */
 int show_approval(const char *name, const struct json *approval, struct now now, struct buf *ret);
 
+/* Append cleaned @text, indented by four and broken at blanks before the line is full. */
+int show_paragraph(struct buf *ret, const char *text);
+
 /* Does the connection need a person before it gets further? */
 bool show_needs_person(const struct json *connection);
 

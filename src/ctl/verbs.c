@@ -15,6 +15,7 @@
 #include "ctl/exec.h"
 #include "ctl/prompt.h"
 #include "ctl/show.h"
+#include "ctl/sync.h"
 #include "ctl/verbs.h"
 #include "wire/wire.h"
 
@@ -61,8 +62,7 @@ int verbs_print(const struct buf *b, struct buf *why)
 	return EXIT_DONE;
 }
 
-/* Print what a formatter that returned @r made. */
-static int print_done(int r, struct buf *out, struct buf *why)
+int verbs_print_done(int r, struct buf *out, struct buf *why)
 {
 	int code;
 
@@ -76,7 +76,7 @@ static int print_done(int r, struct buf *out, struct buf *why)
 	return code;
 }
 
-static int print_json(const struct json *j, struct buf *why)
+int verbs_print_json(const struct json *j, struct buf *why)
 {
 	_cleanup_(mem_freep) char *text = json_print(j, false);
 	struct buf out = BUF(WIRE_REPLY_MAX + 1);
@@ -86,7 +86,7 @@ static int print_json(const struct json *j, struct buf *why)
 		(void)buf_add_text(&out, text); /* failures stick */
 		r = buf_add_char(&out, '\n');
 	}
-	return print_done(r, &out, why);
+	return verbs_print_done(r, &out, why);
 }
 
 /* Print "NAME: what", one line. */
@@ -96,7 +96,7 @@ static int print_word(const char *name, const char *what, struct buf *why)
 	int r;
 
 	r = buf_printf(&out, "%s: %s\n", name, what);
-	return print_done(r, &out, why);
+	return verbs_print_done(r, &out, why);
 }
 
 /* Call @method on @client and await the reply, for ever where @timeout is USEC_NEVER. Takes
@@ -113,8 +113,7 @@ static int ask(struct client *client, enum wire_method method, struct json *take
 	return code;
 }
 
-/* The same, but an error reply becomes its exit code. */
-static int call(struct client *client, enum wire_method method, const char *name,
+int verbs_call(struct client *client, enum wire_method method, const char *name,
 	struct json *take_parameters, uint64_t timeout, struct wire_reply *ret, struct buf *why)
 {
 	int code;
@@ -142,7 +141,8 @@ static int call_named(const struct options *o, enum wire_method method, struct w
 	parameters = wire_named_parameters(method, named);
 	if (!parameters)
 		return out_of_memory(why);
-	return call(client, method, named->name, parameters, CLIENT_REPLY_TIMEOUT_USEC, ret, why);
+	return verbs_call(
+		client, method, named->name, parameters, CLIENT_REPLY_TIMEOUT_USEC, ret, why);
 }
 
 static int read_names(const struct options *o, struct names *ret, struct buf *why)
@@ -191,12 +191,12 @@ static int print_status(const struct options *o, const struct json *status, stru
 	int r = 0;
 
 	if (options_have(o, OPTION_JSON))
-		return status ? print_json(status, why) : not_as_agreed(why);
+		return status ? verbs_print_json(status, why) : not_as_agreed(why);
 	if (options_have(o, OPTION_WATCH) && isatty(STDOUT_FILENO))
 		r = buf_add_text(&out, "\033[H\033[2J"); /* home, clear */
 	if (r == 0)
 		r = show_status(status, client_now(), &out);
-	return print_done(r, &out, why);
+	return verbs_print_done(r, &out, why);
 }
 
 /* Await one status and print it; *ret_more tells whether another one is to come. */
@@ -250,7 +250,7 @@ static int read_login(const struct wire_named *named, const struct wire_reply *r
 	if (wire_read_login(reply->parameters, &login, &bad) < 0)
 		return not_as_agreed(why);
 	if (login.approval) {
-		code = print_done(
+		code = verbs_print_done(
 			show_approval(named->name, login.approval, client_now(), &out), &out, why);
 	} else if (!named->cancel && !login.usable) {
 		(void)buf_printf(why, "%s: not usable; see grantctl status", named->name);
@@ -275,7 +275,7 @@ static int login_step(
 	struct wire_reply reply = {0};
 	int code;
 
-	code = call(client, WIRE_LOGIN, named->name, wire_named_parameters(WIRE_LOGIN, named),
+	code = verbs_call(client, WIRE_LOGIN, named->name, wire_named_parameters(WIRE_LOGIN, named),
 		timeout, &reply, why);
 	if (code == EXIT_DONE)
 		code = read_login(named, &reply, ret, why);
@@ -501,7 +501,7 @@ static int print_token(const struct options *o, const struct json *parameters, s
 	if (!token)
 		return not_as_agreed(why);
 	if (options_have(o, OPTION_JSON))
-		return print_json(parameters, why);
+		return verbs_print_json(parameters, why);
 	if (!show_is_token(token)) {
 		(void)buf_printf(why,
 			"%s: the provider's token cannot be put in a line; use --json",
@@ -514,7 +514,7 @@ static int print_token(const struct options *o, const struct json *parameters, s
 		r = buf_add_text(&out, token);
 	if (r == 0)
 		r = buf_add_char(&out, '\n');
-	return print_done(r, &out, why);
+	return verbs_print_done(r, &out, why);
 }
 
 static int run_token(const struct options *o, struct buf *why)
@@ -762,7 +762,7 @@ static int run_reload(const struct options *o, struct buf *why)
 
 	code = client_open(o->text[OPTION_RUNTIME], false, &client, why);
 	if (code == EXIT_DONE)
-		code = call(
+		code = verbs_call(
 			client, WIRE_RELOAD, NULL, NULL, CLIENT_REPLY_TIMEOUT_USEC, &reply, why);
 	wire_reply_done(&reply);
 	return code;
@@ -792,6 +792,9 @@ const struct verb verbs[] = {
 		"Wait until all required connections, or those named, are usable.", run_wait},
 	{"exec", WORDS_COMMAND, NULL, O(OPTION_MIN_VALID) | O(OPTION_SIGNAL) | O(OPTION_TIMEOUT),
 		"Run a command, with a token kept fresh in the file $GRANTD_TOKEN_FILE.", exec_run},
+	{"sync", WORDS_SYNC, "status|fields|start|stop|check", O(OPTION_JSON) | O(OPTION_FAILED),
+		"Show how the syncs are or which field goes where, start or stop one, check anew.",
+		sync_run},
 	{"config", WORDS_ACTION, "check|show|schema", O(OPTION_CONFIG),
 		"Check the configuration file, show what it comes to, or print its JSON Schema.",
 		run_config},

@@ -53,6 +53,7 @@ struct http_slot {
 	struct secret *body;
 	size_t body_read; /* by libcurl */
 	bool once;
+	const char *const *kept;
 	unsigned begun;     /* how often libcurl began to send the request */
 	struct timer timer; /* set until its end is told */
 	size_t header_bytes;
@@ -179,7 +180,12 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 		slot_end_after(s, HTTP_GRACE_USEC);
 	if (r == 0)
 		return size * n;
-	s->refusal = r == -EMSGSIZE ? "the reply is longer than 256 KiB" : "out of memory";
+	if (r != -EMSGSIZE)
+		s->refusal = "out of memory";
+	else if (s->reply.body.max == EXCHANGE_BODY_MAX)
+		s->refusal = "the reply is longer than 256 KiB";
+	else
+		s->refusal = "the reply is longer than expected";
 	return CURL_WRITEFUNC_ERROR;
 }
 
@@ -204,6 +210,8 @@ static void reply_forget_headers(struct exchange_reply *reply)
 {
 	for (size_t i = 0; i < ELEMENTS(kept_headers); i++)
 		*((char *)reply + kept_headers[i].offset) = '\0';
+	for (size_t i = 0; i < EXCHANGE_KEPT_MAX; i++)
+		reply->kept[i][0] = '\0';
 }
 
 static bool is_blank(char c)
@@ -211,10 +219,17 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Keep a header line if it is one of the above. */
-static void reply_take_header(struct exchange_reply *reply, const char *line, size_t len)
+static bool is_named(const char *name, const char *line, size_t len)
+{
+	return strlen(name) == len && strncasecmp(name, line, len) == 0;
+}
+
+/* Keep a header line if it is one of the above, or of @also. */
+static void reply_take_header(
+	struct exchange_reply *reply, const char *const *also, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len), *value, *end = line + len;
+	size_t name_len = colon ? (size_t)(colon - line) : 0;
 
 	if (!colon)
 		return;
@@ -222,14 +237,14 @@ static void reply_take_header(struct exchange_reply *reply, const char *line, si
 		;
 	while (end > value && is_blank(end[-1]))
 		end--;
-	for (size_t i = 0; i < ELEMENTS(kept_headers); i++) {
-		const char *name = kept_headers[i].name;
-
-		if (strlen(name) == (size_t)(colon - line) &&
-			strncasecmp(name, line, strlen(name)) == 0)
+	for (size_t i = 0; i < ELEMENTS(kept_headers); i++)
+		if (is_named(kept_headers[i].name, line, name_len))
 			text_clean((char *)reply + kept_headers[i].offset, kept_headers[i].size,
 				value, (size_t)(end - value));
-	}
+	for (size_t i = 0; also && also[i] && i < EXCHANGE_KEPT_MAX; i++)
+		if (is_named(also[i], line, name_len))
+			text_clean(
+				reply->kept[i], EXCHANGE_KEPT_SIZE, value, (size_t)(end - value));
 }
 
 /* "Application/JSON; charset=utf-8" is "application/json". */
@@ -262,7 +277,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
 	} else if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
 		reply_forget_headers(&s->reply);
 	} else {
-		reply_take_header(&s->reply, line, len);
+		reply_take_header(&s->reply, s->kept, line, len);
 	}
 	return len;
 }
@@ -651,8 +666,10 @@ static bool easy_set_sending(struct http_slot *s, enum exchange_method method)
 
 	if (s->once && curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
 		return false;
-	if (method == EXCHANGE_GET)
-		return curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	if (method != EXCHANGE_POST)
+		return curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+			(method == EXCHANGE_GET ||
+				curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "DELETE") == CURLE_OK);
 	return curl_easy_setopt(e, CURLOPT_POST, 1L) == CURLE_OK &&
 		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, len) == CURLE_OK &&
 		curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
@@ -669,6 +686,19 @@ static int slot_add_header(struct http_slot *s, const char *line)
 		return -ENOMEM;
 	s->headers = grown;
 	return 0;
+}
+
+static int slot_add_named(struct http_slot *s, const char *name, const char *value)
+{
+	struct buf line = BUF(strlen(name) + strlen(value));
+	int r;
+
+	(void)buf_add_text(&line, name); /* a failure sticks */
+	r = buf_add_text(&line, value);
+	if (r == 0)
+		r = slot_add_header(s, line.data);
+	buf_done(&line);
+	return r;
 }
 
 /* Returns 0, -ENOMEM, -EINVAL where the value would be more than one header. */
@@ -691,13 +721,17 @@ static int slot_add_authorization(struct http_slot *s, const struct secret *valu
 
 static int slot_set_headers(struct http_slot *s, const struct exchange_request *request)
 {
+	const char *accept = request->accept, *type = request->content_type;
 	int r;
 
-	r = slot_add_header(s, "Accept: application/json");
+	r = slot_add_named(s, "Accept: ", accept ? accept : "application/json");
 	if (r == 0)
 		r = slot_add_header(s, "Expect:");
 	if (r == 0 && request->body)
-		r = slot_add_header(s, "Content-Type: application/x-www-form-urlencoded");
+		r = slot_add_named(
+			s, "Content-Type: ", type ? type : "application/x-www-form-urlencoded");
+	if (r == 0 && request->header)
+		r = slot_add_header(s, request->header);
 	if (r == 0 && request->authorization)
 		r = slot_add_authorization(s, request->authorization);
 	if (r == 0)
@@ -804,18 +838,21 @@ static int slot_queue(struct http_slot *s, const char *url)
 	return 0;
 }
 
-static struct http_slot *slot_new(struct http *h, bool once, http_handler done, void *userdata)
+static struct http_slot *slot_new(
+	struct http *h, const struct exchange_request *request, http_handler done, void *userdata)
 {
+	size_t body_max = request->body_max > 0 ? request->body_max : EXCHANGE_BODY_MAX;
 	struct http_slot *s = mem_alloc(sizeof(*s));
 
 	if (!s)
 		return NULL;
 	*s = (struct http_slot){
 		.http = h,
-		.once = once,
+		.once = request->once,
+		.kept = request->kept,
 		.done = done,
 		.userdata = userdata,
-		.reply.body = BUF(EXCHANGE_BODY_MAX),
+		.reply.body = BUF(body_max),
 		.timer = {.handler = on_slot_timer, .userdata = s},
 	};
 	h->n_slots++;
@@ -826,7 +863,7 @@ int http_send(struct http *h, const struct exchange_request *request,
 	const struct http_options *options, http_handler done, void *userdata,
 	struct http_slot **ret)
 {
-	_cleanup_(http_slot_freep) struct http_slot *s = slot_new(h, request->once, done, userdata);
+	_cleanup_(http_slot_freep) struct http_slot *s = slot_new(h, request, done, userdata);
 	int r;
 
 	if (!s)

@@ -76,9 +76,10 @@ struct listener {
 	sd_event_source *io;
 	sd_event_source *defer;
 	struct timer shut;
-	char *path;
-	dev_t dev; /* of the socket file, to remove none but our own */
-	ino_t ino; /* 0 while there is none */
+	size_t frame_max;
+	char *path; /* NULL: it has no door */
+	dev_t dev;  /* of the socket file, to remove none but our own */
+	ino_t ino;  /* 0 while there is none */
 	struct listener_handlers handlers;
 	void *userdata;
 	struct client_list all, ready, doomed;
@@ -200,7 +201,7 @@ static void client_settle(struct client *c)
 
 	if (c->place == CLIENT_DOOMED)
 		return;
-	if ((!waits && c->in.len - c->taken > LISTEN_FRAME_MAX) ||
+	if ((!waits && c->in.len - c->taken > c->listener->frame_max) ||
 		(!queued && client_is_leaving(c))) {
 		client_doom(c);
 		return;
@@ -224,7 +225,7 @@ static void client_take(struct client *c)
 		if (!end)
 			break;
 		frame = c->in.data + c->taken;
-		if (end - frame > LISTEN_FRAME_MAX) {
+		if ((size_t)(end - frame) > l->frame_max) {
 			client_doom(c);
 			break;
 		}
@@ -377,35 +378,61 @@ static bool uid_has_room(const struct listener *l, uid_t uid)
 	return uid == 0 || uid == geteuid() || clients_of(l, uid) < LISTEN_CLIENTS_UID_MAX;
 }
 
+static struct client *client_new(struct listener *l, int take_fd)
+{
+	_cleanup_(fd_closep) int fd = take_fd;
+	struct client *c = mem_alloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->fd = fd_steal(&fd);
+	c->listener = l;
+	c->events = EPOLLIN;
+	c->linger = (struct timer){.handler = on_linger, .userdata = c};
+	c->in = BUF(l->frame_max + LISTEN_READ_SIZE); /* one incomplete, and one read */
+	c->out = BUF(2 * LISTEN_QUEUE_MAX);           /* what waits, and at most as much sent */
+	return c;
+}
+
+/* From here on @c is heard. */
+static int client_enter(struct client *c)
+{
+	struct epoll_event event = {.events = c->events, .data.ptr = c};
+	struct listener *l = c->listener;
+
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
+		return -errno;
+	TAILQ_INSERT_TAIL(&l->all, c, all);
+	l->n_clients++;
+	return 0;
+}
+
 /* Take in the client at the other end of @take_fd; what does not work out closes it. */
 static void listener_admit(struct listener *l, int take_fd)
 {
-	struct epoll_event event = {.events = EPOLLIN};
 	_cleanup_(fd_closep) int fd = take_fd;
 	_cleanup_(client_freep) struct client *c = NULL;
 
 	if (l->n_clients >= LISTEN_CLIENTS_MAX)
 		return;
-	c = mem_alloc(sizeof(*c));
-	if (!c)
-		return;
-	c->fd = fd_steal(&fd);
-	c->listener = l;
-	c->events = event.events;
-	c->linger = (struct timer){.handler = on_linger, .userdata = c};
-	c->in = BUF(LISTEN_FRAME_MAX + LISTEN_READ_SIZE); /* one incomplete, and one read */
-	c->out = BUF(2 * LISTEN_QUEUE_MAX);               /* what waits, and at most as much sent */
-	event.data.ptr = c;
-	if (peer_read(c->fd, &c->peer) < 0 || !uid_has_room(l, c->peer.uid))
+	c = client_new(l, fd_steal(&fd));
+	if (!c || peer_read(c->fd, &c->peer) < 0 || !uid_has_room(l, c->peer.uid))
 		return;
 	peer_read_unit(c->fd, &c->peer);
-	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
+	if (client_enter(c) < 0)
 		return;
-	TAILQ_INSERT_TAIL(&l->all, c, all);
-	l->n_clients++;
 	if (l->handlers.opened)
 		l->handlers.opened(l->userdata, c);
 	c = NULL;
+}
+
+struct client *listener_adopt(struct listener *l, int take_fd)
+{
+	_cleanup_(client_freep) struct client *c = client_new(l, take_fd);
+
+	if (!c || peer_read(c->fd, &c->peer) < 0 || client_enter(c) < 0)
+		return NULL;
+	return steal(c);
 }
 
 /* Open or shut the door. Changing what epoll reports of a socket it has takes no memory and does
@@ -583,7 +610,9 @@ static int listener_attach(struct listener *l)
 	int r;
 
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epoll < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->fd, &accepting) < 0)
+	if (l->epoll < 0)
+		return -errno;
+	if (l->fd >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->fd, &accepting) < 0)
 		return -errno;
 	r = sd_event_add_io(event, &l->io, l->epoll, EPOLLIN, on_io, l);
 	if (r < 0)
@@ -613,23 +642,48 @@ static int listener_fault(const char *path, int r, struct fault *reterr)
 	return r;
 }
 
-int listener_new(struct loop *loop, const char *path, mode_t mode,
-	const struct listener_handlers *handlers, void *userdata, struct listener **ret,
-	struct fault *reterr)
+static struct listener *listener_make(struct loop *loop, size_t frame_max,
+	const struct listener_handlers *handlers, void *userdata)
 {
-	_cleanup_(listener_freep) struct listener *l = mem_alloc(sizeof(*l));
-	int r;
+	struct listener *l = mem_alloc(sizeof(*l));
 
 	if (!l)
-		return listener_fault(path, -ENOMEM, reterr);
+		return NULL;
 	l->fd = l->epoll = -1;
 	TAILQ_INIT(&l->all);
 	TAILQ_INIT(&l->ready);
 	TAILQ_INIT(&l->doomed);
 	l->loop = loop;
+	l->frame_max = frame_max;
 	l->handlers = *handlers;
 	l->userdata = userdata;
 	l->shut = (struct timer){.handler = on_shut_over, .userdata = l};
+	return l;
+}
+
+int listener_new_private(struct loop *loop, size_t frame_max,
+	const struct listener_handlers *handlers, void *userdata, struct listener **ret)
+{
+	_cleanup_(listener_freep) struct listener *l =
+		listener_make(loop, frame_max, handlers, userdata);
+	int r = l ? listener_attach(l) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	*ret = steal(l);
+	return 0;
+}
+
+int listener_new(struct loop *loop, const char *path, mode_t mode,
+	const struct listener_handlers *handlers, void *userdata, struct listener **ret,
+	struct fault *reterr)
+{
+	_cleanup_(listener_freep) struct listener *l =
+		listener_make(loop, LISTEN_FRAME_MAX, handlers, userdata);
+	int r;
+
+	if (!l)
+		return listener_fault(path, -ENOMEM, reterr);
 	l->path = mem_strdup(path);
 	r = l->path ? listener_bind(l, mode) : -ENOMEM;
 	if (r == 0)

@@ -51,6 +51,14 @@ struct listener *listener_free(
 	struct listener *l); /* closes every client (calling closed) and removes the socket file */
 DEFINE_CLEANUP(struct listener, listener_free)
 
+/* A listener without a socket file, whose clients are given to it; their frames may have up to
+ * @frame_max bytes. 0, -errno. */
+int listener_new_private(struct loop *loop, size_t frame_max,
+	const struct listener_handlers *handlers, void *userdata, struct listener **ret);
+/* Take the other end of the connected socket @take_fd in as a client; @opened is not called. NULL:
+ * no memory, and it is closed. */
+struct client *listener_adopt(struct listener *l, int take_fd);
+
 const struct peer *client_peer(const struct client *c);
 void *client_userdata(const struct client *c);
 void client_set_userdata(struct client *c, void *userdata);

@@ -242,15 +242,24 @@ static int make_directory(const char *path)
 static int store_open_directory(struct store *s, struct fault *reterr)
 {
 	const struct place p = {AT_FDCWD, NULL, s->path, 0, FAULT_STORAGE};
-	struct stat st;
 	int r;
 
 	r = make_directory(s->path);
 	if (r < 0)
 		return place_fault(&p, "make the state directory", r, reterr);
 	s->dirfd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dirfd < 0 || fstat(s->dirfd, &st) < 0)
+	if (s->dirfd < 0)
 		return place_fault(&p, "open the state directory", -errno, reterr);
+	return 0;
+}
+
+/* Is it ours alone? */
+static int store_check_directory(const struct store *s, struct fault *reterr)
+{
+	struct stat st;
+
+	if (fstat(s->dirfd, &st) < 0)
+		return store_fault(s, "look at", ".", -errno, reterr);
 	if (st.st_uid != geteuid()) {
 		fault_set(reterr, FAULT_STORAGE,
 			"state directory %s belongs to uid %u, not to uid %u that runs this: "
@@ -373,18 +382,25 @@ static int store_remove_leftovers(struct store *s, struct fault *reterr)
 	return r < 0 ? store_fault(s, "list", ".", r, reterr) : 0;
 }
 
-int store_open(const char *directory, struct store **ret, struct fault *reterr)
+/* @dirfd: of the directory, -1 where it is still to be opened. */
+static int store_begin(int dirfd, const char *path, struct store **ret, struct fault *reterr)
 {
 	_cleanup_(store_freep) struct store *s = mem_alloc(sizeof(*s));
-	int r;
+	int r = 0;
 
-	if (!s)
+	if (!s) {
+		fd_closep(&dirfd);
 		return memory_fault(reterr);
-	s->dirfd = s->lockfd = -1;
-	s->path = mem_strdup(directory);
+	}
+	s->dirfd = dirfd;
+	s->lockfd = -1;
+	s->path = mem_strdup(path);
 	if (!s->path)
 		return memory_fault(reterr);
-	r = store_open_directory(s, reterr);
+	if (s->dirfd < 0)
+		r = store_open_directory(s, reterr);
+	if (r == 0)
+		r = store_check_directory(s, reterr);
 	if (r == 0)
 		r = store_lock(s, reterr);
 	if (r == 0)
@@ -393,6 +409,34 @@ int store_open(const char *directory, struct store **ret, struct fault *reterr)
 		return r;
 	*ret = steal(s);
 	return 0;
+}
+
+int store_open(const char *directory, struct store **ret, struct fault *reterr)
+{
+	return store_begin(-1, directory, ret, reterr);
+}
+
+int store_adopt(int take_dirfd, const char *name, struct store **ret, struct fault *reterr)
+{
+	return store_begin(take_dirfd, name, ret, reterr);
+}
+
+int store_directory(
+	struct store *s, const char *group, const char *name, int *ret_fd, struct fault *reterr)
+{
+	_cleanup_(fd_closep) int outer = -1;
+	_cleanup_(fd_closep) int inner = -1;
+	int r;
+
+	r = enter_directory(s->dirfd, group, 0700, &outer);
+	if (r < 0)
+		return store_fault(s, "make", group, r, reterr);
+	r = enter_directory(outer, name, 0700, &inner);
+	if (r == 0) {
+		*ret_fd = openat(inner, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = negative_errno(*ret_fd);
+	}
+	return r < 0 ? store_fault(s, "make", name, r, reterr) : 0;
 }
 
 struct store *store_free(struct store *s)

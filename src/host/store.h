@@ -20,8 +20,16 @@ struct store;
  * pid; -EPERM where it belongs to another user or others may write in it; other -errno, all with
  * @reterr (kind storage). */
 int store_open(const char *directory, struct store **ret, struct fault *reterr);
+/* The same of the directory that @take_dirfd is open on, which has to be there; @name tells of it
+ * in texts. */
+int store_adopt(int take_dirfd, const char *name, struct store **ret, struct fault *reterr);
 struct store *store_free(struct store *s);
 DEFINE_CLEANUP(struct store, store_free)
+
+/* Open the directory @group/@name below the store, made 0700 when missing, for another process of
+ * ours. 0 with a descriptor in *ret_fd; -errno with @reterr. */
+int store_directory(
+	struct store *s, const char *group, const char *name, int *ret_fd, struct fault *reterr);
 
 /* Prove that a record can be written now: write, sync and remove a probe of @size bytes. 0, -errno
  * with @reterr. */

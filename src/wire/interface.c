@@ -38,7 +38,7 @@ static const char service_description[] =
 	"error ExpectedMore ()\n";
 
 static const char errors_description[] =
-	"# The errors that org.grantd.Status and org.grantd.Control have in common. See grantd-protocol(7).\n"
+	"# The errors that the other interfaces of grantd have in common. See grantd-protocol(7).\n"
 	"interface org.grantd\n"
 	"\n"
 	"# The caller is not allowed to make this call.\n"
@@ -46,6 +46,9 @@ static const char errors_description[] =
 	"\n"
 	"# There is no connection of this name in the configuration.\n"
 	"error NoSuchConnection (name: string)\n"
+	"\n"
+	"# There is no sync of this name in the configuration.\n"
+	"error NoSuchSync (name: string)\n"
 	"\n"
 	"# The connection cannot be used: the fault's kind and sentence, and when the agent tries again.\n"
 	"error NotUsable (kind: string, detail: string, retry_at: ?string)\n"
@@ -207,6 +210,45 @@ static const char control_description[] =
 	"# Read the configuration again. A configuration with a fault changes nothing.\n"
 	"method Reload() -> ()\n";
 
+static const char sync_description[] =
+	"# The syncs of grantd. Status is answered on both sockets to everybody; the other methods on\n"
+	"# control.sock, to operators. The errors are those of org.grantd. See grantd-protocol(7).\n"
+	"interface org.grantd.Sync\n"
+	"\n"
+	"# The state of the sync of that name, or of all: the objects of sync in org.grantd.Status.Get.\n"
+	"method Status(name: ?string) -> (sync: []object)\n"
+	"\n"
+	"# Which field goes where, by object: fields with from, to and problem, and the fields that go\n"
+	"# nowhere as unmapped.\n"
+	"method Fields(name: string) -> (fields: object)\n"
+	"\n"
+	"# The records that the target did not take, with the reason and the next try.\n"
+	"method Failed(name: string) -> (rows: []object)\n"
+	"\n"
+	"# Start a sync whose checks all passed; else NotUsable tells those that failed.\n"
+	"method Start(name: string) -> ()\n"
+	"\n"
+	"# Stop it. What has been synced is known at the next start.\n"
+	"method Stop(name: string) -> ()\n"
+	"\n"
+	"# Make the checks again, now.\n"
+	"method Check(name: string) -> ()\n"
+	"\n"
+	"# For the process of a sync only: its settings, then commands by their number. Must be called\n"
+	"# with more.\n"
+	"method Attend() -> (settings: ?object, command: ?string, number: ?int)\n"
+	"\n"
+	"# For the process of a sync only: how it is, and what became of a command. What is absent is as\n"
+	"# told before.\n"
+	"method Report(\n"
+	"  status: object,\n"
+	"  fields: ?object,\n"
+	"  failed: ?object,\n"
+	"  command: ?int,\n"
+	"  refused: ?string,\n"
+	"  detail: ?string\n"
+	") -> ()\n";
+
 static const struct {
 	const char *name;
 	const char *description;
@@ -215,6 +257,7 @@ static const struct {
 	{"org.grantd", errors_description},
 	{"org.grantd.Status", status_description},
 	{"org.grantd.Control", control_description},
+	{"org.grantd.Sync", sync_description},
 };
 
 const char *wire_interface_description(const char *interface)

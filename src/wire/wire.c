@@ -14,6 +14,7 @@
 #define ERRORS  "org.grantd"
 #define STATUS  "org.grantd.Status"
 #define CONTROL "org.grantd.Control"
+#define SYNC    "org.grantd.Sync"
 
 static const struct wire_parameter no_parameters[] = {{0}};
 
@@ -70,6 +71,26 @@ static const struct wire_parameter revoke_parameters[] = {
 	{0},
 };
 
+static const struct wire_parameter sync_status_parameters[] = {
+	{"name", WIRE_TYPE_TEXT, true},
+	{0},
+};
+
+static const struct wire_parameter sync_parameters[] = {
+	{"name", WIRE_TYPE_TEXT, false},
+	{0},
+};
+
+static const struct wire_parameter report_parameters[] = {
+	{"status", WIRE_TYPE_OBJECT, false},
+	{"fields", WIRE_TYPE_OBJECT, true},
+	{"failed", WIRE_TYPE_OBJECT, true},
+	{"command", WIRE_TYPE_INT, true},
+	{"refused", WIRE_TYPE_TEXT, true},
+	{"detail", WIRE_TYPE_TEXT, true},
+	{0},
+};
+
 static const struct wire_method_info methods[_WIRE_METHOD_MAX] = {
 	[WIRE_GET_INFO] = {SERVICE, "GetInfo", false, false, no_parameters},
 	[WIRE_GET_INTERFACE_DESCRIPTION] = {SERVICE, "GetInterfaceDescription", false, false,
@@ -85,6 +106,14 @@ static const struct wire_method_info methods[_WIRE_METHOD_MAX] = {
 	[WIRE_INVALIDATE] = {CONTROL, "Invalidate", true, false, invalidate_parameters},
 	[WIRE_REVOKE] = {CONTROL, "Revoke", true, false, revoke_parameters},
 	[WIRE_RELOAD] = {CONTROL, "Reload", true, false, no_parameters},
+	[WIRE_SYNC_STATUS] = {SYNC, "Status", false, false, sync_status_parameters},
+	[WIRE_SYNC_FIELDS] = {SYNC, "Fields", true, false, sync_parameters},
+	[WIRE_SYNC_FAILED] = {SYNC, "Failed", true, false, sync_parameters},
+	[WIRE_SYNC_START] = {SYNC, "Start", true, false, sync_parameters},
+	[WIRE_SYNC_STOP] = {SYNC, "Stop", true, false, sync_parameters},
+	[WIRE_SYNC_CHECK] = {SYNC, "Check", true, false, sync_parameters},
+	[WIRE_SYNC_ATTEND] = {SYNC, "Attend", true, true, no_parameters},
+	[WIRE_SYNC_REPORT] = {SYNC, "Report", true, false, report_parameters},
 };
 
 /* The errors, each with the name of its one text parameter where it has one. */
@@ -94,6 +123,7 @@ static const struct {
 } errors[_WIRE_ERROR_MAX] = {
 	[WIRE_NOT_PERMITTED] = {ERRORS ".NotPermitted", NULL},
 	[WIRE_NO_SUCH_CONNECTION] = {ERRORS ".NoSuchConnection", "name"},
+	[WIRE_NO_SUCH_SYNC] = {ERRORS ".NoSuchSync", "name"},
 	[WIRE_NOT_USABLE] = {ERRORS ".NotUsable", NULL},
 	[WIRE_TIMED_OUT] = {ERRORS ".TimedOut", NULL},
 	[WIRE_BUSY] = {ERRORS ".Busy", NULL},
@@ -231,7 +261,7 @@ int wire_parse_call(const char *frame, size_t len, struct wire_call *ret,
 	const char *name;
 	int r;
 
-	if (len > WIRE_FRAME_MAX)
+	if (len > WIRE_REPORT_MAX)
 		return -EBADMSG;
 	r = parse_message(frame, len, members, ELEMENTS(members), &j);
 	if (r < 0)
@@ -243,6 +273,8 @@ int wire_parse_call(const char *frame, size_t len, struct wire_call *ret,
 	if (!name || (call.more && call.oneway) || flag_of(j, "upgrade"))
 		return -EBADMSG;
 	r = find_method(name, &call.method, ret_error, reterr);
+	if (len > WIRE_FRAME_MAX && (r < 0 || call.method != WIRE_SYNC_REPORT))
+		return -EBADMSG;
 	if (r < 0) {
 		ret->oneway = call.oneway;
 		return r;
@@ -341,7 +373,8 @@ static struct json *interfaces_of(bool control)
 
 	if (!list || json_append(list, json_new_text(SERVICE)) < 0 ||
 		json_append(list, json_new_text(ERRORS)) < 0 ||
-		json_append(list, json_new_text(STATUS)) < 0)
+		json_append(list, json_new_text(STATUS)) < 0 ||
+		json_append(list, json_new_text(SYNC)) < 0)
 		return NULL;
 	if (control && json_append(list, json_new_text(CONTROL)) < 0)
 		return NULL;
@@ -411,6 +444,8 @@ static bool is_of_type(const struct json *v, enum wire_type type)
 		return json_is(v, JSON_BOOL);
 	case WIRE_TYPE_TEXTS:
 		return are_texts(v);
+	case WIRE_TYPE_OBJECT:
+		return json_is(v, JSON_OBJECT);
 	}
 	return false;
 }
@@ -617,6 +652,104 @@ struct json *wire_not_usable(enum fault_kind kind, const char *detail, const cha
 	if (!j || json_add(j, "kind", json_new_text(fault_kind_to_string(kind))) < 0 ||
 		json_add(j, "detail", json_new_text(detail)) < 0 ||
 		json_add(j, "retry_at", json_new_text(retry_at)) < 0)
+		return NULL;
+	return steal(j);
+}
+
+int wire_read_sync(enum wire_method method, const struct json *parameters, const char **ret,
+	const char **ret_bad)
+{
+	int r = wire_check(method, parameters, ret_bad);
+
+	if (r == 0)
+		*ret = json_get_text(parameters, "name");
+	return r;
+}
+
+struct json *wire_sync_parameters(const char *name)
+{
+	_cleanup_(json_freep) struct json *j = json_new_object();
+
+	if (!j || (name && json_add(j, "name", json_new_text(name)) < 0))
+		return NULL;
+	return steal(j);
+}
+
+/* The member @key where it is an object. */
+static const struct json *object_of(const struct json *j, const char *key)
+{
+	const struct json *v = json_get(j, key);
+
+	return json_is(v, JSON_OBJECT) ? v : NULL;
+}
+
+int wire_read_report(const struct json *parameters, struct wire_report *ret, const char **ret_bad)
+{
+	struct wire_report report = {.status = NULL};
+	const char *refused = json_get_text(parameters, "refused");
+	int r;
+
+	r = wire_check(WIRE_SYNC_REPORT, parameters, ret_bad);
+	if (r < 0)
+		return r;
+	report.status = object_of(parameters, "status");
+	report.fields = object_of(parameters, "fields");
+	report.failed = object_of(parameters, "failed");
+	report.detail = json_get_text(parameters, "detail");
+	(void)json_u64(json_get(parameters, "command"), &report.command); /* 0 where absent */
+	if (refused && fault_kind_from_string(refused, &report.refused) < 0) {
+		*ret_bad = "refused";
+		return -EINVAL;
+	}
+	*ret = report;
+	return 0;
+}
+
+static int add_copy(struct json *j, const char *key, const struct json *value)
+{
+	return value ? json_add(j, key, json_copy(value)) : 0;
+}
+
+struct json *wire_report_parameters(const struct wire_report *r)
+{
+	_cleanup_(json_freep) struct json *j = json_new_object();
+
+	if (!j || add_copy(j, "status", r->status) < 0 || add_copy(j, "fields", r->fields) < 0 ||
+		add_copy(j, "failed", r->failed) < 0)
+		return NULL;
+	if (r->command > 0 && json_add(j, "command", json_new_u64(r->command)) < 0)
+		return NULL;
+	if (r->refused != FAULT_NONE &&
+		(json_add(j, "refused", json_new_text(fault_kind_to_string(r->refused))) < 0 ||
+			json_add(j, "detail", json_new_text(r->detail)) < 0))
+		return NULL;
+	return steal(j);
+}
+
+int wire_read_attend(const struct json *parameters, struct wire_attend *ret, const char **ret_bad)
+{
+	struct wire_attend a = {
+		.settings = object_of(parameters, "settings"),
+		.command = json_get_text(parameters, "command"),
+	};
+
+	if (a.command && !json_u64(json_get(parameters, "number"), &a.number)) {
+		*ret_bad = "number";
+		return -EINVAL;
+	}
+	*ret = a;
+	return 0;
+}
+
+struct json *wire_attend_reply(const struct wire_attend *a)
+{
+	_cleanup_(json_freep) struct json *j = json_new_object();
+
+	if (!j || add_copy(j, "settings", a->settings) < 0)
+		return NULL;
+	if (a->command &&
+		(json_add(j, "command", json_new_text(a->command)) < 0 ||
+			json_add(j, "number", json_new_u64(a->number)) < 0))
 		return NULL;
 	return steal(j);
 }

@@ -18,6 +18,9 @@
 /* Of the address of Paste, in bytes: browsers and servers stop at 8 to 64 KiB, real ones have a few
  * KiB. The rest of the frame holds what is around it, and its few characters that JSON escapes. */
 #define WIRE_ADDRESS_MAX (60u * 1024)
+/* Of Report, which only our own process sends: two maps of FIELDS_MAX, or a thousand rows that
+ * failed. */
+#define WIRE_REPORT_MAX (2u * 1024 * 1024)
 #define WIRE_REPLY_MAX \
 	(4u * 1024 * 1024) /* of a reply: status of CONFIG_CONNECTIONS_MAX connections */
 
@@ -37,10 +40,24 @@ enum wire_method {
 	WIRE_REFRESH,
 	WIRE_REVOKE,
 	WIRE_RELOAD,
+	WIRE_SYNC_STATUS, /* org.grantd.Sync */
+	WIRE_SYNC_FIELDS,
+	WIRE_SYNC_FAILED,
+	WIRE_SYNC_START,
+	WIRE_SYNC_STOP,
+	WIRE_SYNC_CHECK,
+	WIRE_SYNC_ATTEND, /* of grantd-sync only */
+	WIRE_SYNC_REPORT,
 	_WIRE_METHOD_MAX,
 };
 
-enum wire_type { WIRE_TYPE_TEXT, WIRE_TYPE_INT, WIRE_TYPE_BOOL, WIRE_TYPE_TEXTS };
+enum wire_type {
+	WIRE_TYPE_TEXT,
+	WIRE_TYPE_INT,
+	WIRE_TYPE_BOOL,
+	WIRE_TYPE_TEXTS,
+	WIRE_TYPE_OBJECT,
+};
 
 /* A parameter of a call. An int is a whole number ≥ 0; an optional one may also be null. */
 struct wire_parameter {
@@ -70,6 +87,7 @@ enum wire_error {
 	WIRE_OK,
 	WIRE_NOT_PERMITTED,         /* org.grantd.NotPermitted */
 	WIRE_NO_SUCH_CONNECTION,    /* org.grantd.NoSuchConnection(name) */
+	WIRE_NO_SUCH_SYNC,          /* org.grantd.NoSuchSync(name) */
 	WIRE_NOT_USABLE,            /* org.grantd.NotUsable(kind, detail, retry_at) */
 	WIRE_TIMED_OUT,             /* org.grantd.TimedOut */
 	WIRE_BUSY,                  /* org.grantd.Busy */
@@ -191,3 +209,29 @@ struct json *wire_invalidate_reply(bool refreshed, const char *expires_at);
 
 /* NotUsable. @retry_at is an RFC 3339 text or NULL. */
 struct json *wire_not_usable(enum fault_kind kind, const char *detail, const char *retry_at);
+
+/* Calls about one sync: Status (where @ret is NULL for all), Fields, Failed, Start, Stop, Check. */
+int wire_read_sync(enum wire_method method, const struct json *parameters, const char **ret,
+	const char **ret_bad);
+struct json *wire_sync_parameters(const char *name); /* NULL: none */
+
+/* What grantd-sync tells the agent. */
+struct wire_report {
+	const struct json *status;
+	const struct json *fields, *failed; /* NULL: as told before */
+	uint64_t command; /* the one that this answers, 0 for none; @refused tells why it was not */
+	enum fault_kind refused;
+	const char *detail;
+};
+int wire_read_report(const struct json *parameters, struct wire_report *ret, const char **ret_bad);
+struct json *wire_report_parameters(const struct wire_report *r); /* copies the trees */
+
+/* What the agent tells grantd-sync, as replies to Attend: the settings first, then commands by
+ * their number. Either may be absent. */
+struct wire_attend {
+	const struct json *settings;
+	const char *command;
+	uint64_t number;
+};
+int wire_read_attend(const struct json *parameters, struct wire_attend *ret, const char **ret_bad);
+struct json *wire_attend_reply(const struct wire_attend *a); /* copies the settings */

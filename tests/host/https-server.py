@@ -11,6 +11,7 @@ Paths (a request is counted under its whole target, query included):
   /status/NNN          that status, with an OAuth error as the body
   /length/N            N bytes, with Content-Length; /chunks/N without
   /bomb                1 MiB of zeros in a gzip transfer coding
+  /kept                a header X-Kept
   /headers             repeated and dirty headers, trailers
   /interim             a reply after one that was interim
   /many-headers, /long-header    100 KiB of them
@@ -107,6 +108,10 @@ def echo(peer, request, _):
 
 def status(peer, _, rest):
     return peer.reply({"error": "invalid_grant"}, f"{rest[0]} Whatever")
+
+
+def kept(peer, _request, _):
+    return peer.reply({}, more="x-KEPT:  a value \r\n")
 
 
 def length(peer, _, rest):
@@ -240,7 +245,7 @@ def proxy_log(peer, _request, _):
 BEHAVIOURS = {
     "ok": lambda peer, request, rest: peer.reply({"ok": True}),
     "redirect": lambda peer, request, rest: peer.reply({}, "302 Found", "Location: /ok\r\n"),
-    "echo": echo, "status": status, "length": length, "chunks": chunks, "bomb": bomb,
+    "echo": echo, "status": status, "length": length, "kept": kept, "chunks": chunks, "bomb": bomb,
     "headers": headers, "interim": interim, "many-headers": many_headers,
     "long-header": long_header, "garbage": garbage, "silent": silent, "stall": stall,
     "reset": reset, "close": close, "cut": cut, "short": short,

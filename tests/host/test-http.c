@@ -180,7 +180,7 @@ static void on_done(void *userdata, const struct exchange_reply *reply)
 		t->slot = http_slot_free(t->slot);
 	exchange_reply_done(&t->reply);
 	t->reply = *reply;
-	t->reply.body = BUF(EXCHANGE_BODY_MAX);
+	t->reply.body = BUF(reply->body.max);
 	CHECK_INT(buf_add(&t->reply.body, reply->body.data, reply->body.len), 0);
 	CHECK(!strstr(reply->error, "s3cret"));
 }
@@ -397,6 +397,52 @@ static void a_post_may_have_no_body(void)
 	CHECK(has(&t, "\"method\": \"POST\""));
 	CHECK(has(&t, "\"content-length\": \"0\""));
 	CHECK(!has(&t, "authorization"));
+	done(&t);
+	end();
+}
+
+/* Send @request to @target. */
+static void ask_so(struct talk *t, struct exchange_request *request, const char *target)
+{
+	char url[128];
+
+	done(t);
+	url_of(url, sizeof(url), HTTPS, target);
+	request->url = url;
+	REQUIRE(http_send(here.http, request, &here.options, on_done, t, &t->slot) == 0);
+	wait_for(t);
+}
+
+static void a_request_may_say_more(void)
+{
+	static const char *const kept[] = {"Date-Of-Nothing", "X-Kept", NULL};
+	struct exchange_request json = {
+		.method = EXCHANGE_POST,
+		.body = secret_new_text("{\"s\":1}"),
+		.content_type = "application/json",
+		.accept = "text/csv",
+		.header = "X-Hint: rows=1000",
+	};
+	struct exchange_request longer = {.kept = kept, .body_max = 300000};
+	struct exchange_request other = {.method = EXCHANGE_DELETE};
+	struct talk t = {.slot = NULL};
+
+	begin();
+	ask_so(&t, &json, "/echo");
+	CHECK(has(&t, "\"content-type\": \"application/json\""));
+	CHECK(has(&t, "\"accept\": \"text/csv\""));
+	CHECK(has(&t, "\"x-hint\": \"rows=1000\""));
+	ask_so(&t, &other, "/echo");
+	CHECK(has(&t, "\"method\": \"DELETE\""));
+	ask_so(&t, &longer, "/kept");
+	CHECK_TEXT(t.reply.kept[0], "");
+	CHECK_TEXT(t.reply.kept[1], "a value");
+	CHECK_TEXT(t.reply.kept[2], "");
+	ask_so(&t, &longer, "/length/300000");
+	CHECK_INT(t.reply.outcome, EXCHANGE_REPLIED);
+	ask_so(&t, &longer, "/length/300001");
+	check_failed(&t, EXCHANGE_LOST, "longer than expected", "length");
+	json.body = secret_free(json.body);
 	done(&t);
 	end();
 }
@@ -1097,6 +1143,8 @@ static struct test tests[] = {
 		requests_carry_their_headers},
 	{"a form is posted as it is, short, long and empty", forms_are_posted},
 	{"a POST may have no body", a_post_may_have_no_body},
+	{"a request may have another type of body and reply, keep headers, and take a longer reply",
+		a_request_may_say_more},
 	{"an error status is a reply as any other", error_statuses_are_replies},
 	{"of repeated headers the last one counts, cleaned and cut; interim replies and trailers "
 	 "do not",

@@ -11,6 +11,7 @@ import lint
 
 LINKS = {
     "grantctl": {"libc", "libcjson"},
+    "grantd-sync": {"libc", "libcjson", "libcrypto", "libcurl", "libsystemd"},
     "grantd": {"libc", "libcjson", "libcrypto", "libcurl", "libsystemd", "libyaml"},
 }
 

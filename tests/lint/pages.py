@@ -20,6 +20,7 @@ PAGES = {
     "protocol": "man/grantd-protocol.7",
     "grantd": "man/grantd.8",
     "providers": "man/grantd-providers.7",
+    "sync": "man/grantd-salesforce-marketo.7",
 }
 # What a machine without the files and users of an example may object to.
 FILES_MISSING = re.compile(r"can't|cannot|no such file|there is no (user|group)|No such file", re.IGNORECASE)
@@ -107,7 +108,7 @@ def config_keys():
 def interface_words():
     """Methods, errors and parameters of the interface files."""
     found = set()
-    for name in ("org.grantd.Status", "org.grantd.Control", "org.grantd"):
+    for name in ("org.grantd.Status", "org.grantd.Control", "org.grantd.Sync", "org.grantd"):
         text = read(ROOT, f"conf/{name}.varlink")
         text = re.sub(r"#.*$", "", text, flags=re.MULTILINE)
         found |= set(re.findall(r"^(?:method|error|type) (\w+)", text, flags=re.MULTILINE))
@@ -163,7 +164,7 @@ def yaml_examples():
     """Configurations in README and the pages: text that begins with `connections:` or `agent:`."""
     for block in re.findall(r"```yaml\n(.*?)```", read(ROOT, "README.md"), flags=re.DOTALL):
         yield "README.md", block
-    for name in ("config", "grantd", "providers"):
+    for name in ("config", "grantd", "providers", "sync"):
         for block in re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", page(name), flags=re.DOTALL | re.MULTILINE):
             if re.match(r"(connections|agent):", block):
                 yield PAGES[name], block

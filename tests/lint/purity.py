@@ -13,7 +13,7 @@ LIBC = """
 __assert_fail __ctype_b_loc __errno_location __stack_chk_fail
 bcmp bsearch calloc explicit_bzero free malloc memchr memcmp memcpy memmem memmove memrchr memset qsort
 realloc snprintf stpcpy strcasecmp strcasestr strchr strchrnul strcmp strcspn strlen strncasecmp
-strncmp strnlen strpbrk strrchr strsep strspn strstr vsnprintf
+strerrordesc_np strncmp strnlen strpbrk strrchr strsep strspn strstr vsnprintf
 """.split()
 
 LIBRARIES = r"""

@@ -14,9 +14,11 @@ ALLOWED = {
     "src/oauth/paste.c",
     "src/oauth/request.c",
     "src/oauth/record.c",
+    "src/sync/rest.c",
     "src/agent/control.c",
     "src/host/http.c",
     "src/host/store.c",
+    "src/syncd/session.c",
 }
 
 

@@ -19,7 +19,7 @@ class Control:
             "register": self.register, "rotate_key": self.rotate_key, "configure": self.configure,
             "faults": self.faults, "clear": self.clear, "release": self.release,
             "age": self.age, "active": self.active, "wait": self.wait, "log": self.log,
-            "secrets": self.secrets, "state": self.state,
+            "secrets": self.secrets, "state": self.state, **server.more_verbs(),
         }
 
     def handle(self, verb, request):

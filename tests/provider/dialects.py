@@ -109,7 +109,8 @@ class Dialect:
 
     def _token(self, answer, talk):
         refreshed = talk.form.get("grant_type") == "refresh_token"
-        if talk.marked(answer, ONLINE_MARK) or (self.refresh_once and refreshed):
+        kept = self.refresh_once and refreshed and not talk.authority.settings.rotate
+        if talk.marked(answer, ONLINE_MARK) or kept:
             answer.pop("refresh_token", None)
         if "scope" in answer:  # a test may have left it out
             words = [self.scope_words.get(w, w) for w in answer["scope"].split()

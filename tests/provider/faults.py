@@ -20,6 +20,7 @@ class Fault:
     headers: dict = field(default_factory=dict)
     body: object = None       # text as it is, anything else as JSON
     body_size: int = 0        # so many blanks after the body
+    cut_after: int = -1       # send so many bytes of the body, then close
     stall_after: int = -1     # send so many bytes of the body, then nothing
 
     @staticmethod

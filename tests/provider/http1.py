@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 HEADER_LINE_MAX = 64 * 1024
 HEADERS_MAX = 100
-BODY_MAX = 4 * 1024 * 1024
+BODY_MAX = 12 * 1024 * 1024  # a bulk import has up to 10 MB
 IDLE_SECONDS = 120
-REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
-           405: "Method Not Allowed", 429: "Too Many Requests", 500: "Internal Server Error",
-           502: "Bad Gateway", 503: "Service Unavailable"}
+REASONS = {200: "OK", 302: "Found", 304: "Not Modified", 400: "Bad Request", 401: "Unauthorized",
+           404: "Not Found", 405: "Method Not Allowed", 429: "Too Many Requests",
+           500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
 class Gone(Exception):

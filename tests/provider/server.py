@@ -102,6 +102,21 @@ class Server(socketserver.ThreadingTCPServer):
             paths.update({path: name for name, path in metadata.items()})
         return paths
 
+    def endpoint_of(self, path):
+        return self.paths.get(path)
+
+    def more_verbs(self):
+        """Of the control API, for what is served besides OAuth: name → function."""
+        return {}
+
+    def latency(self, _endpoint):
+        """Seconds from the work to its reply."""
+        return 0
+
+    def leaving(self, form, reply):
+        """The reply is about to leave: the client can't have it any earlier. Lock held."""
+        self.authority.device_replied(form, reply.body)
+
     def hold(self, seconds):
         """Wait, or until a test lets go."""
         with self.changed:
@@ -166,7 +181,7 @@ class Handler(socketserver.BaseRequestHandler):
         """Serve one request; returns whether the connection stays."""
         request = self.connection.read_head()
         path = urllib.parse.urlsplit(request.target).path
-        endpoint = self.server.paths.get(path)
+        endpoint = self.server.endpoint_of(path)
         if path.startswith("/control/"):
             self.connection.read_body(request)
             verb = path.removeprefix("/control/")
@@ -213,17 +228,21 @@ class Handler(socketserver.BaseRequestHandler):
 
     def deliver(self, form, arrival, fault, reply):
         """Send the reply as the fault wants it; returns whether the connection stays."""
-        if fault and fault.delay_s:
-            self.server.hold(fault.delay_s)
+        delay_s = (fault.delay_s if fault else 0) or self.server.latency(arrival["endpoint"])
+        if delay_s:
+            self.server.hold(delay_s)
         with self.server.changed:
-            # Before the bytes leave: the client can't have the reply any earlier.
-            self.server.authority.device_replied(form, reply.body)
+            self.server.leaving(form, reply)
         if fault and fault.reset:
             self.server.settle(arrival, "reset")
             self.connection.reset()
             raise Gone
         if fault and fault.close:
             self.server.settle(arrival, "closed")
+            return False
+        if fault and fault.cut_after >= 0:
+            self.server.settle(arrival, "cut")
+            self.connection.send_reply(reply, fault.cut_after)
             return False
         if fault and fault.stall_after >= 0:
             self.connection.send_reply(reply, fault.stall_after)

@@ -335,7 +335,8 @@ static void every_truth_value_is_read(void)
 static void unknown_key_is_refused_with_the_one_meant(void)
 {
 	CHECK_WRONG({"agnet: {}\n", "f:1:1: agnet: unknown key, did you mean agent?\n"},
-		{"notify: []\n", "f:1:1: notify: unknown key, must be one of agent, connections\n"},
+		{"notify: []\n",
+			"f:1:1: notify: unknown key, must be one of agent, connections, sync\n"},
 		{"agent: {ca-file: /x}\n",
 			"f:1:9: agent.ca-file: unknown key, did you mean ca_file?\n"},
 		{MINIMAL "  clientid: x\n",
@@ -347,18 +348,19 @@ static void unknown_key_is_refused_with_the_one_meant(void)
 			"f:5:19: connections.c.client_secret.path: unknown key, must be one of "
 			"credential, file\n"},
 		{"a\tb: 1\n\"\\x07\\u202e\": 2\n",
-			"f:1:1: a?b: unknown key, must be one of agent, connections\n"
-			"f:2:1: ??: unknown key, must be one of agent, connections\n"});
+			"f:1:1: a?b: unknown key, must be one of agent, connections, sync\n"
+			"f:2:1: ??: unknown key, must be one of agent, connections, sync\n"});
 }
 
 static void wrong_type_is_refused(void)
 {
 	CHECK_WRONG(
-		{"- agent\n", "f:1:1: is a list, must be a map of the keys agent, connections\n"},
-		{"agent\n", "f:1:1: is text, must be a map of the keys agent, connections\n"},
+		{"- agent\n",
+			"f:1:1: is a list, must be a map of the keys agent, connections, sync\n"},
+		{"agent\n", "f:1:1: is text, must be a map of the keys agent, connections, sync\n"},
 		{"connections: [a]\n",
 			"f:1:14: connections: is a list, must be a map of "
-			"connection names to their keys\n"},
+			"names to their keys\n"},
 		{"agent: {ready_when: [usable]}\n",
 			"f:1:21: agent.ready_when: is a list, must be one of usable, listening\n"},
 		{"agent: {operators: {users: root}}\n",
@@ -392,7 +394,7 @@ static void key_without_value_is_refused(void)
 {
 	CHECK_WRONG({"connections:\n",
 			    "f:1:13: connections: has no value, must be a map of "
-			    "connection names to their keys\n"},
+			    "names to their keys\n"},
 		{"agent: ~\n",
 			"f:1:8: agent: has no value, must be a map of the keys ready_when, "
 			"operators, store_key, ca_file, proxy\n"},
@@ -1169,15 +1171,37 @@ static void what_was_not_chosen_is_not_read_back_as_chosen(void)
 }
 
 /* What is read back can agree in what is shown only: so every key has to be. */
+static const char everything_of_syncs[] =
+	"sync:\n"
+	"  crm:\n"
+	"    from: salesforce\n"
+	"    to: marketo\n"
+	"    objects: [lead]\n"
+	"    key: crmId\n"
+	"    fields: {lead: {Region__c: region}, contact: {Account.Type: accountType}}\n"
+	"    exclude: {lead: [Rating], contact: [Birthdate]}\n"
+	"    on_too_long: truncate\n"
+	"    deletes: ignore\n"
+	"    start: auto\n"
+	"    every: 15m\n"
+	"    quota: {salesforce: 30%, marketo: 100%}\n"
+	"    native_sync: ignore\n"
+	"    bulk_from: 1000\n"
+	"connections:\n"
+	"  salesforce: {provider: salesforce, host: acme.my.salesforce.com, client_id: a}\n"
+	"  marketo: {provider: marketo, host: 123-ABC-456, client_id: a, client_secret: b}\n";
+
 static void every_key_that_is_given_is_shown(void)
 {
+	_cleanup_(config_freep) struct config *syncs = read_good(everything_of_syncs);
 	_cleanup_(config_freep) struct config *config = read_good(everything);
 	_cleanup_(config_freep) struct config *more = read_good(everything_of_keys);
-	struct buf shown = BUF(10000), keys = BUF(100000);
+	struct buf shown = BUF(20000), keys = BUF(100000);
 	char *next, word[64];
 
-	REQUIRE(config && more && config_keys(&keys) == 0);
-	REQUIRE(config_show(config, &shown) == 0 && config_show(more, &shown) == 0);
+	REQUIRE(config && more && syncs && config_keys(&keys) == 0);
+	REQUIRE(config_show(config, &shown) == 0 && config_show(more, &shown) == 0 &&
+		config_show(syncs, &shown) == 0);
 	for (char *line = keys.data; *line; line = next) {
 		next = strchr(line, '\n') + 1;
 		line[strcspn(line, "\t")] = '\0';
@@ -1188,6 +1212,67 @@ static void every_key_that_is_given_is_shown(void)
 	}
 	buf_done(&shown);
 	buf_done(&keys);
+}
+
+#define SIDES \
+	"connections:\n" \
+	"  sf: {provider: salesforce, host: acme, client_id: a}\n" \
+	"  mk: {provider: marketo, host: 123-ABC-456, client_id: a, client_secret: b}\n" \
+	"  at: {provider: salesforce, client_id: a, issuer: 'https://sf.example'}\n"
+
+static void syncs_have_defaults_and_their_values_are_read(void)
+{
+	_cleanup_(config_freep) struct config *config =
+		read_good(SIDES "sync:\n  crm: {from: sf, to: mk}\n");
+	_cleanup_(config_freep) struct config *given = read_good(everything_of_syncs);
+	const struct config_sync *s;
+
+	REQUIRE(config && config->n_syncs == 1 && given && given->n_syncs == 1);
+	s = &config->syncs[0];
+	CHECK_INT(s->objects, 3);
+	CHECK_TEXT(s->key, "email");
+	CHECK_TEXT(s->on_too_long, "skip");
+	CHECK_TEXT(s->deletes, "flag");
+	CHECK(!s->start_auto && !s->native_sync_ignored);
+	CHECK_INT(s->every_usec, 5 * USEC_PER_MIN);
+	CHECK_INT(s->quota_source, 50);
+	CHECK_INT(s->quota_target, 20);
+	CHECK_INT(s->bulk_from, 50000);
+	s = &given->syncs[0];
+	CHECK_INT(s->objects, 1);
+	CHECK_TEXT(params_get(&s->fields[0], "Region__c"), "region");
+	CHECK_TEXT(params_get(&s->fields[1], "Account.Type"), "accountType");
+	CHECK(names_have(&s->exclude[1], "Birthdate"));
+	CHECK(s->start_auto && s->native_sync_ignored);
+	CHECK_INT(s->quota_target, 100);
+}
+
+static void wrong_syncs_are_refused(void)
+{
+	CHECK_WRONG(
+		{SIDES "sync: {a: {to: mk}}\n",
+			"f:5:8: sync.a.from: missing, must be a connection name of a-z, 0-9 and -, not "
+			"first a -, at most 63\n"},
+		{SIDES "sync: {a: {from: no, to: mk}}\n",
+			"f:5:18: sync.a.from: there is no connection no, must be the name of one with "
+			"provider: salesforce\n"},
+		{SIDES "sync: {a: {from: mk, to: mk}}\n",
+			"f:5:18: sync.a.from: mk is a connection with provider marketo, must be one with "
+			"provider: salesforce\n"},
+		{SIDES "sync: {a: {from: at, to: mk}}\n",
+			"f:5:18: sync.a.from: at is a connection without host, must be one that has it: "
+			"its API is there\n"},
+		{SIDES "sync: {a: {from: sf, to: mk, objects: []}}\n",
+			"f:5:39: sync.a.objects: is empty, must be a list of lead or contact\n"},
+		{SIDES "sync: {a: {from: sf, to: mk, quota: {marketo: 20}}}\n",
+			"f:5:47: sync.a.quota.marketo: must be a whole number from 1% to 100%\n"},
+		{SIDES "sync: {a: {from: sf, to: mk, quota: {marketo: 101%}}}\n",
+			"f:5:47: sync.a.quota.marketo: must be a whole number from 1% to 100%\n"},
+		{SIDES "sync: {a: {from: sf, to: mk, quota: {marketo: '%'}}}\n",
+			"f:5:47: sync.a.quota.marketo: must be a whole number from 1% to 100%\n"},
+		{SIDES "sync: {a: {from: sf, to: mk, key: a.b.c}}\n",
+			"f:5:35: sync.a.key: must be the API name of a field, or of a related record's "
+			"with a dot, such as Account.Name\n"});
 }
 
 static void shown_configuration_tells_all_but_the_secret(void)
@@ -1403,6 +1488,9 @@ static const struct test tests[] = {
 	{"what was not chosen is not read back as chosen",
 		what_was_not_chosen_is_not_read_back_as_chosen},
 	{"every key that is given is shown", every_key_that_is_given_is_shown},
+	{"a sync has defaults, and its values are read",
+		syncs_have_defaults_and_their_values_are_read},
+	{"a sync of what is not there, or not fit for it, is refused", wrong_syncs_are_refused},
 	{"the shown configuration tells all but the secret",
 		shown_configuration_tells_all_but_the_secret},
 	{"a want of memory is told and leaks nothing", want_of_memory_is_told_and_leaks_nothing},

@@ -48,8 +48,8 @@ static void check_parts(const struct schema_key *key)
 	if ((key->form != NULL) != form || (key->n_keys > 0) != keys ||
 		(key->words != NULL) != words ||
 		(key->max_usec > 0) != (key->type == SCHEMA_DURATION) ||
-		(key->max > 0) != (key->type == SCHEMA_NUMBER) ||
-		(key->size > 0) != (key->type == SCHEMA_ITEMS))
+		(key->max > 0) != (key->type == SCHEMA_NUMBER || key->type == SCHEMA_MAP) ||
+		(key->size > 0) != (key->type == SCHEMA_ITEMS || key->type == SCHEMA_MAP))
 		TEST_FAIL("%s lacks a part of its type or has one of another", key->name);
 	if (key->type == SCHEMA_FLAGS && key->words->n > 32)
 		TEST_FAIL("%s has more words than bits", key->name);
@@ -110,7 +110,13 @@ static void list_of_keys_is_complete(void)
 		"connections.NAME.hints.error", "connections.NAME.hints.contains",
 		"connections.NAME.hints.status", "connections.NAME.hints.at",
 		"connections.NAME.hints.kind", "connections.NAME.hints.say",
-		"connections.NAME.ca_file"};
+		"connections.NAME.ca_file", "sync", "sync.NAME.from", "sync.NAME.to",
+		"sync.NAME.objects", "sync.NAME.key", "sync.NAME.fields", "sync.NAME.fields.lead",
+		"sync.NAME.fields.contact", "sync.NAME.exclude", "sync.NAME.exclude.lead",
+		"sync.NAME.exclude.contact", "sync.NAME.on_too_long", "sync.NAME.deletes",
+		"sync.NAME.start", "sync.NAME.every", "sync.NAME.quota",
+		"sync.NAME.quota.salesforce", "sync.NAME.quota.marketo", "sync.NAME.native_sync",
+		"sync.NAME.bulk_from"};
 	struct buf b = BUF(100000);
 	char *next;
 	size_t n = 0;
@@ -205,6 +211,10 @@ static void check_number(const struct schema_key *key, const struct json *s)
 {
 	uint64_t min = 1, max = 0;
 
+	if (key->percent) {
+		CHECK_TEXT(json_get_text(s, "pattern"), "^[0-9]+%$");
+		return;
+	}
 	CHECK_TEXT(json_get_text(s, "type"), "integer");
 	CHECK(json_u64(json_get(s, "minimum"), &min) && min == key->min);
 	CHECK(json_u64(json_get(s, "maximum"), &max) && max == key->max);
@@ -275,7 +285,7 @@ static void check_described(const struct schema_key *key, const struct json *s)
 	REQUIRE(s != NULL);
 	CHECK_TEXT(json_get_text(s, "description"), key->help);
 	CHECK_INT(json_get(s, "default") != NULL, key->fallback != NULL);
-	if (key->fallback && key->type == SCHEMA_NUMBER)
+	if (key->fallback && key->type == SCHEMA_NUMBER && !key->percent)
 		CHECK(json_u64(json_get(s, "default"), &number) &&
 			number == strtoull(key->fallback, NULL, 10));
 	else if (key->fallback && key->type != SCHEMA_BOOL)

@@ -555,14 +555,15 @@ static void the_service_tells_who_it_is(void)
 	CHECK_TEXT(json_get_text(r.parameters, "version"), "1.2");
 	CHECK(json_get_text(r.parameters, "url") != NULL);
 	list = json_get(r.parameters, "interfaces");
-	CHECK_INT(json_count(list), 4);
+	CHECK_INT(json_count(list), 5);
 	CHECK_TEXT(json_text(json_at(list, 0)), "org.varlink.service");
 	CHECK_TEXT(json_text(json_at(list, 1)), "org.grantd");
 	CHECK_TEXT(json_text(json_at(list, 2)), "org.grantd.Status");
-	CHECK_TEXT(json_text(json_at(list, 3)), "org.grantd.Control");
+	CHECK_TEXT(json_text(json_at(list, 3)), "org.grantd.Sync");
+	CHECK_TEXT(json_text(json_at(list, 4)), "org.grantd.Control");
 	wire_reply_done(&r);
 	answer(call, false, &r);
-	CHECK_INT(json_count(json_get(r.parameters, "interfaces")), 3);
+	CHECK_INT(json_count(json_get(r.parameters, "interfaces")), 4);
 	wire_reply_done(&r);
 }
 
@@ -613,13 +614,17 @@ static void declare(const struct wire_method_info *info, struct buf *b)
 		[WIRE_TYPE_INT] = "int",
 		[WIRE_TYPE_BOOL] = "bool",
 		[WIRE_TYPE_TEXTS] = "[]string",
+		[WIRE_TYPE_OBJECT] = "object",
 	};
 
-	(void)buf_printf(b, "\nmethod %s(", info->name);
+	bool broken = info == wire_method_info(WIRE_SYNC_REPORT); /* into lines */
+	const char *separator = broken ? ",\n  " : ", ";
+
+	(void)buf_printf(b, "\nmethod %s(%s", info->name, broken ? "\n  " : "");
 	for (const struct wire_parameter *p = info->parameters; p->name; p++)
-		(void)buf_printf(b, "%s%s: %s%s", p == info->parameters ? "" : ", ", p->name,
+		(void)buf_printf(b, "%s%s: %s%s", p == info->parameters ? "" : separator, p->name,
 			p->optional ? "?" : "", types[p->type]);
-	REQUIRE(buf_add_text(b, ") -> (") == 0);
+	REQUIRE(buf_add_text(b, broken ? "\n) -> (" : ") -> (") == 0);
 }
 
 static size_t count(const char *text, const char *what)
@@ -631,8 +636,8 @@ static size_t count(const char *text, const char *what)
 	return n;
 }
 
-static const char *const our_interfaces[] = {
-	"org.varlink.service", "org.grantd", "org.grantd.Status", "org.grantd.Control"};
+static const char *const our_interfaces[] = {"org.varlink.service", "org.grantd",
+	"org.grantd.Status", "org.grantd.Control", "org.grantd.Sync"};
 
 static void descriptions_agree_with_the_method_table(void)
 {
@@ -674,13 +679,86 @@ static void descriptions_agree_with_the_error_table(void)
 	CHECK_INT(described, _WIRE_ERROR_MAX - 1);
 }
 
+static void reports_go_both_ways(void)
+{
+	_cleanup_(json_freep) struct json *status = json_new_object(), *rows = json_new_object();
+	const struct wire_report said = {.status = status,
+		.failed = rows,
+		.command = 7,
+		.refused = FAULT_MISCONFIGURED,
+		.detail = "no"};
+	_cleanup_(json_freep) struct json *j = wire_report_parameters(&said);
+	struct wire_report heard;
+	const char *bad = NULL;
+
+	REQUIRE(j && wire_read_report(j, &heard, &bad) == 0);
+	CHECK(heard.status && heard.failed && !heard.fields);
+	CHECK_INT(heard.command, 7);
+	CHECK_INT(heard.refused, FAULT_MISCONFIGURED);
+	CHECK_TEXT(heard.detail, "no");
+	REQUIRE(json_add(j, "stage", json_new_text("x")) == 0);
+	CHECK_INT(wire_read_report(j, &heard, &bad), -EINVAL);
+	CHECK_TEXT(bad, "stage");
+	CHECK_INT(wire_read_report(NULL, &heard, &bad), -EINVAL);
+	CHECK_TEXT(bad, "status");
+}
+
+static void what_is_attended_to_goes_both_ways(void)
+{
+	const struct wire_attend said = {.command = "start", .number = 3};
+	_cleanup_(json_freep) struct json *j = wire_attend_reply(&said);
+	_cleanup_(json_freep) struct json *odd = json_new_object();
+	struct wire_attend heard;
+	const char *bad = NULL;
+
+	REQUIRE(j && wire_read_attend(j, &heard, &bad) == 0);
+	CHECK_TEXT(heard.command, "start");
+	CHECK_INT(heard.number, 3);
+	CHECK(!heard.settings);
+	REQUIRE(json_add(odd, "command", json_new_text("start")) == 0);
+	CHECK_INT(wire_read_attend(odd, &heard, &bad), -EINVAL);
+	CHECK_TEXT(bad, "number");
+}
+
+static void only_reports_are_long(void)
+{
+	static const struct {
+		const char *head, *tail;
+		int r;
+	} cases[] = {
+		{"{\"method\":\"org.grantd.Sync.Report\",\"parameters\":{\"detail\":\"", "\"}}", 0},
+		{"{\"method\":\"org.grantd.Control.Paste\",\"parameters\":{\"name\":\"", "\"}}",
+			-EBADMSG},
+		{"{\"method\":\"org.example.A\",\"parameters\":{\"name\":\"", "\"}}", -EBADMSG},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct buf b = BUF(WIRE_REPORT_MAX);
+		struct wire_call call = {0};
+		enum wire_error error = WIRE_OK;
+		struct fault why;
+		char *fill;
+
+		(void)buf_add_text(&b, cases[i].head);
+		REQUIRE(buf_extend(&b, WIRE_FRAME_MAX, &fill) == 0);
+		memset(fill, 'a', WIRE_FRAME_MAX);
+		REQUIRE(buf_add_text(&b, cases[i].tail) == 0);
+		CHECK_INT(wire_parse_call(b.data, b.len, &call, &error, &why), cases[i].r);
+		wire_call_done(&call);
+		buf_done(&b);
+	}
+}
+
 static void only_control_methods_are_kept_from_the_status_socket(void)
 {
 	for (unsigned i = 0; i < _WIRE_METHOD_MAX; i++) {
 		const struct wire_method_info *info = wire_method_info((enum wire_method)i);
 
-		CHECK_INT(info->control, text_equal(info->interface, "org.grantd.Control"));
-		CHECK_INT(info->more, i == WIRE_STATUS_WATCH);
+		CHECK_INT(info->control,
+			text_equal(info->interface, "org.grantd.Control") ||
+				(text_equal(info->interface, "org.grantd.Sync") &&
+					i != WIRE_SYNC_STATUS));
+		CHECK_INT(info->more, i == WIRE_STATUS_WATCH || i == WIRE_SYNC_ATTEND);
 	}
 }
 
@@ -830,6 +908,10 @@ static const struct test tests[] = {
 	{"error names go both ways", error_names_go_both_ways},
 	{"descriptions agree with the method table", descriptions_agree_with_the_method_table},
 	{"descriptions agree with the error table", descriptions_agree_with_the_error_table},
+	{"reports are read as they were built, and refused where they are none",
+		reports_go_both_ways},
+	{"what the agent tells a sync is read as it was built", what_is_attended_to_goes_both_ways},
+	{"a call is long only where it is a report", only_reports_are_long},
 	{"org.grantd.Control is for control.sock, Watch for more",
 		only_control_methods_are_kept_from_the_status_socket},
 	{"the files in conf/ are what is answered", the_interface_files_are_what_is_answered},
