@@ -510,15 +510,18 @@ int connection_paste(
 	return r;
 }
 
-int connection_invalidate(struct connection *c, const char *token, size_t len, struct fault *reterr)
+int connection_invalidate(struct connection *c, const char *token, size_t len, struct fault *reterr,
+	uint64_t *ret_retry_usec)
 {
 	int r;
 
 	if (!c->grant) {
 		*reterr = c->unreadable;
+		*ret_retry_usec = 0;
 		return -EAGAIN;
 	}
-	r = grant_invalidate(c->grant, token, len, loop_now(c->shared->loop), reterr);
+	r = grant_invalidate(
+		c->grant, token, len, loop_now(c->shared->loop), reterr, ret_retry_usec);
 	turn(c);
 	return r;
 }

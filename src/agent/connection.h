@@ -63,8 +63,8 @@ int connection_paste(
 	struct connection *c, const char *text, size_t len, bool code_only, struct fault *reterr);
 
 /* As grant_invalidate(). */
-int connection_invalidate(
-	struct connection *c, const char *token, size_t len, struct fault *reterr);
+int connection_invalidate(struct connection *c, const char *token, size_t len, struct fault *reterr,
+	uint64_t *ret_retry_usec);
 
 /* Is a request under way that spends a code or a token, or is what one brought not yet on disk? */
 bool connection_spending(const struct connection *c);

@@ -25,6 +25,9 @@
 /* Watchers are told the newest state at most this often, and slow ones later: a status of thousands
  * of connections is megabytes. */
 #define WATCH_PAUSE (USEC_PER_S / 10)
+/* Whether tokens have come to live longer is looked at this often where a program asks for more
+ * than their whole life: providers' settings change by the hand of a person. */
+#define VAIN_PAUSE (5 * USEC_PER_MIN)
 
 /* A client and the call of it that is not answered yet. */
 struct session {
@@ -220,7 +223,12 @@ static void refuse_token(
 {
 	struct fault f;
 
-	if (t)
+	if (t && s->min_valid_usec > v->token_lifetime_usec)
+		fault_set(&f, FAULT_TRANSIENT,
+			"a token lives for %llu s in all here, asked were %llu s: ask for less",
+			(unsigned long long)(v->token_lifetime_usec / USEC_PER_S),
+			(unsigned long long)(s->min_valid_usec / USEC_PER_S));
+	else if (t)
 		fault_set(&f, FAULT_TRANSIENT,
 			"the freshest token to be had lives for another %llu s only, asked were %llu s",
 			(unsigned long long)(remaining / USEC_PER_S),
@@ -236,6 +244,16 @@ static void refuse_token(
 	reply_not_usable(s, &f, v->fault_retry_usec);
 }
 
+/* Is more asked for than the life of a whole token, and was one got for that not long ago? A
+ * program that asks so all the time must not make a request of it each time. */
+static bool asks_in_vain(const struct session *s, const struct grant_view *v, uint64_t remaining)
+{
+	uint64_t age = usec_sub(v->token_lifetime_usec, remaining);
+
+	return s->min_valid_given && s->min_valid_usec > v->token_lifetime_usec &&
+		v->token_renewed && age < VAIN_PAUSE;
+}
+
 static void evaluate_token(struct session *s)
 {
 	uint64_t remaining = 0;
@@ -247,6 +265,8 @@ static void evaluate_token(struct session *s)
 	enough = s->min_valid_given ? remaining >= s->min_valid_usec : v.usable;
 	if (t && enough)
 		reply_token_of(s, t, &v);
+	else if (t && !s->asked && asks_in_vain(s, &v, remaining))
+		refuse_token(s, &v, t, remaining);
 	else if (!s->asked)
 		give(s, GRANT_RENEW, GRANT_END_REFRESH);
 	else if (!has_ended(s, &v))
@@ -299,18 +319,36 @@ static void evaluate_login_wait(struct session *s)
 		reply_login_end(s, &v);
 }
 
+/* Drop the approval that is pending, at once. What can't be dropped is no fault of the connection.
+ */
+static void evaluate_cancel(struct session *s)
+{
+	const struct fault *f;
+	struct grant_view v;
+
+	give(s, GRANT_CANCEL, GRANT_END_CANCELLATION);
+	connection_view(s->connection, &v);
+	f = &v.outcomes[s->end].fault;
+	if (f->kind == FAULT_NONE)
+		reply_login(s, &v);
+	else if (fault_meaning(f->kind)->retried)
+		reply_not_usable(s, f, v.fault_retry_usec);
+	else
+		reply_error(s, WIRE_BAD_REQUEST, f->detail);
+}
+
 static void evaluate_login(struct session *s)
 {
 	struct grant_view v;
 
-	if (s->wait && !s->cancel) {
+	if (s->wait) {
 		evaluate_login_wait(s);
 		return;
 	}
 	if (!s->asked)
-		give(s, s->cancel ? GRANT_CANCEL : GRANT_LOGIN, GRANT_END_APPROVAL);
+		give(s, GRANT_LOGIN, GRANT_END_APPROVAL);
 	connection_view(s->connection, &v);
-	if (v.approval || s->cancel)
+	if (v.approval)
 		reply_login(s, &v);
 	else if (has_ended(s, &v))
 		reply_login_end(s, &v);
@@ -358,24 +396,29 @@ static void give_command(struct session *s)
 static void reply_invalidate(struct session *s, const struct grant_view *v, bool refreshed)
 {
 	char expires_at[TEXT_TIME_SIZE];
+	const bool unchanged = refreshed && v->token_unchanged;
 
 	text_format_time(expires_at, sizeof(expires_at), v->token_expires_usec);
-	reply(s, wire_invalidate_reply(refreshed, v->token_expires_usec ? expires_at : NULL));
+	reply(s,
+		wire_invalidate_reply(
+			refreshed, unchanged, v->token_expires_usec ? expires_at : NULL));
 }
 
 /* Pass the report on. Returns false where that is answered already. */
 static bool begin_invalidate(struct session *s)
 {
 	struct fault why = {.kind = FAULT_NONE};
+	uint64_t retry_usec = 0;
 	struct grant_view v;
 	int r;
 
 	expect(s, GRANT_END_REFRESH);
-	r = connection_invalidate(s->connection, s->access_token, strlen(s->access_token), &why);
+	r = connection_invalidate(
+		s->connection, s->access_token, strlen(s->access_token), &why, &retry_usec);
 	s->access_token = NULL;
 	connection_view(s->connection, &v);
 	if (r < 0)
-		reply_not_usable(s, &why, v.fault_retry_usec);
+		reply_not_usable(s, &why, retry_usec);
 	else if (r > 0)
 		reply_invalidate(s, &v, false);
 	return r == 0;
@@ -442,6 +485,8 @@ static void evaluate(struct session *s)
 		reply_error(s, WIRE_NOT_PERMITTED, NULL);
 	else if (s->method == WIRE_GET_TOKEN)
 		evaluate_token(s);
+	else if (s->method == WIRE_LOGIN && s->cancel)
+		evaluate_cancel(s);
 	else if (s->method == WIRE_LOGIN)
 		evaluate_login(s);
 	else if (s->method == WIRE_PASTE)

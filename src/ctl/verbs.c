@@ -554,12 +554,23 @@ static int read_token(struct buf *input, struct buf *why)
 	return EXIT_USAGE;
 }
 
+/* What became of a report. */
+static const char *words_of_report(const struct json *parameters)
+{
+	bool refreshed = false, unchanged = false;
+
+	(void)json_bool(json_get(parameters, "refreshed"), &refreshed); /* no word of it: no */
+	(void)json_bool(json_get(parameters, "unchanged"), &unchanged);
+	if (!refreshed)
+		return "another token was held already: ask for it";
+	return unchanged ? "unchanged: the provider gave the same token again" : "new token";
+}
+
 static int run_invalidate(const struct options *o, struct buf *why)
 {
 	_cleanup_(buf_done) struct buf input = BUF(WIRE_ADDRESS_MAX);
 	struct wire_named named = {0};
 	struct wire_reply reply = {0};
-	bool refreshed = false;
 	int code;
 
 	code = read_token(&input, why);
@@ -567,12 +578,8 @@ static int run_invalidate(const struct options *o, struct buf *why)
 		return code;
 	named.access_token = buf_text(&input);
 	code = call_named(o, WIRE_INVALIDATE, &named, &reply, why);
-	if (code == EXIT_DONE) {
-		(void)json_bool(json_get(reply.parameters, "refreshed"), &refreshed);
-		code = print_word(named.name,
-			refreshed ? "new token" : "another token was held already: ask for it",
-			why);
-	}
+	if (code == EXIT_DONE)
+		code = print_word(named.name, words_of_report(reply.parameters), why);
 	wire_reply_done(&reply);
 	return code;
 }

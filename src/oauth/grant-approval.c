@@ -117,9 +117,14 @@ void grant_login_failed(struct grant *g, const struct verdict *v, struct now now
 		grant_conclude(g, GRANT_END_APPROVAL, &f);
 		return;
 	}
+	grant_obey_retry_after(g, v->retry_after_usec, now);
+	if (grant_have(g) && !g->renewing) { /* who asked is told, and may ask again */
+		g->login_boot = USEC_NEVER;
+		grant_conclude(g, GRANT_END_APPROVAL, &v->fault);
+		return;
+	}
 	g->login_boot = usec_add(
 		now.boot_usec, grant_backoff(g, g->login_attempts++, RETRY_FIRST, RETRY_MAX));
-	grant_obey_retry_after(g, v->retry_after_usec, now);
 	grant_set_fault(g, &v->fault, now);
 	grant_conclude(g, GRANT_END_APPROVAL, &v->fault);
 }

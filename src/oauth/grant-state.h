@@ -54,9 +54,11 @@ struct held {
 	uint64_t expires_boot;
 	uint64_t lifetime_usec;
 	uint64_t expires_wall;
-	bool approved; /* by a person just now, not by a refresh */
-	bool doubted;  /* its age can't be told: the clock stands before the token was received */
-	bool refuted;  /* a program was told that it is no good */
+	bool approved;  /* by a person just now, not by a refresh */
+	bool doubted;   /* its age can't be told: the clock stands before the token was received */
+	bool refuted;   /* a program was told that it is no good */
+	bool unchanged; /* it is the one that was held before */
+	bool renewed;   /* it came because a program asked for a longer life */
 };
 
 struct grant {
@@ -91,9 +93,10 @@ struct grant {
 	/* What the present refresh token took the place of: where a provider answers a repeated
 	 * refresh with it, it is dead. */
 	struct secret *retired;
-	uint64_t
-		reported_boot; /* the last report that the token is no good was believed; 0: none */
-	bool maybe_spent;      /* the refresh token may have been used by a reply that never came */
+	bool longer_wanted;      /* the refresh to come is for a program's sake */
+	unsigned scope_attempts; /* tokens in a row without a required scope */
+	uint64_t report_boot; /* before this, a report that the token is no good is not believed */
+	bool maybe_spent;     /* the refresh token may have been used by a reply that never came */
 
 	uint64_t login_boot; /* USEC_NEVER where none is wanted */
 	unsigned login_attempts;

@@ -19,6 +19,10 @@
 #define CLOCK_STEP (1 * USEC_PER_S)
 /* However short the lives of a provider's tokens, it is not asked for them more often than this. */
 #define REFRESH_SPACING (2 * USEC_PER_S)
+/* Where nobody approves, a scope that is missing may be allowed at the provider any time, and a
+ * token may live for weeks: another one is asked for after this, later each time. */
+#define SCOPE_RETRY_FIRST (5 * USEC_PER_MIN)
+#define SCOPE_RETRY_MAX   USEC_PER_HOUR
 
 void grant_held_done(struct held *h)
 {
@@ -39,14 +43,14 @@ bool grant_unattended(const struct grant *g)
 
 bool grant_given_up(const struct grant *g)
 {
-	return grant_unattended(g) && !g->record.grant.present && !g->incoming.present &&
-		g->record.fault.kind == FAULT_NEEDS_APPROVAL;
+	return grant_unattended(g) && g->record.given_up;
 }
 
 void grant_take_up(struct grant *g)
 {
 	if (!grant_given_up(g))
 		return;
+	g->record.given_up = false;
 	g->record.fault = (struct fault){.kind = FAULT_NONE};
 	g->dirty = true;
 	grant_clear_fault(g);
@@ -127,12 +131,18 @@ static uint64_t keepalive(const struct grant *g)
 	return own == 0 || (idle > 0 && idle < own) ? idle : own;
 }
 
+/* Will another token perhaps have what this one lacks, though no person does anything here? */
+static bool lacks_scope(const struct grant *g)
+{
+	return grant_unattended(g) && grant_missing_scope(g, &g->held.token.scopes);
+}
+
 /* When to refresh: the margin (at most a fifth of the life) and up to half of it before the end, or
- * when the keep-alive is due. */
+ * when the keep-alive is due, or a scope is missing. */
 static void schedule_refresh(struct grant *g, struct now now)
 {
 	uint64_t left = grant_held_remaining(&g->held, now), margin = g->setup.margin_usec;
-	uint64_t age = held_age(&g->held, now), longest = keepalive(g), in;
+	uint64_t age = held_age(&g->held, now), longest = keepalive(g), in, retry;
 
 	if (!grant_can_refresh(g)) {
 		g->refresh_boot = USEC_NEVER;
@@ -143,6 +153,10 @@ static void schedule_refresh(struct grant *g, struct now now)
 	in = usec_sub(left, usec_add(margin, grant_jitter(g, margin / 2)));
 	if (longest > 0 && usec_sub(longest, age) < in)
 		in = usec_sub(longest, age);
+	if (lacks_scope(g)) {
+		retry = grant_backoff(g, g->scope_attempts, SCOPE_RETRY_FIRST, SCOPE_RETRY_MAX);
+		in = in < retry ? in : retry;
+	}
 	if (age < REFRESH_SPACING && in < REFRESH_SPACING - age)
 		in = REFRESH_SPACING - age;
 	g->refresh_boot = usec_add(now.boot_usec, in);
@@ -196,12 +210,17 @@ void grant_adopt(struct grant *g, struct now now)
 {
 	const struct fault *why;
 
+	g->incoming.unchanged = g->held.present &&
+		secret_equal(g->held.token.access_token, g->incoming.token.access_token);
+	g->incoming.renewed = g->longer_wanted;
+	g->longer_wanted = false;
 	grant_held_done(&g->held);
 	g->held = g->incoming;
 	g->incoming = (struct held){.present = false};
 	g->maybe_spent = false;
 	grant_clear_fault(g);
 	schedule_refresh(g, now);
+	g->scope_attempts = lacks_scope(g) ? g->scope_attempts + 1 : 0;
 	if (g->held.lifetime_usec > 0)
 		g->refresh_attempts = 0;
 	distrust_dead_token(g, now);
@@ -364,6 +383,7 @@ int grant_take_token(struct grant *g, struct token *t, bool approved, struct now
 	incoming.approved = approved;
 	grant_held_done(&g->incoming);
 	g->incoming = incoming;
+	g->record.given_up = false;
 	g->record.fault = (struct fault){.kind = FAULT_NONE};
 	g->record.not_before_usec = 0;
 	g->intent_stored = false;
@@ -400,6 +420,7 @@ void grant_give_up(struct grant *g, struct now now)
 	g->login_boot = USEC_NEVER;
 	g->revoke_wanted = false;
 	g->record.renewals = 0;
+	g->record.given_up = grant_unattended(g);
 	record_candidate_done(&g->record.candidate);
 	grant_check_done(&g->check);
 	identity_done(&g->record.identity);
@@ -425,8 +446,13 @@ void grant_revoke_reply(struct grant *g, const struct exchange_reply *reply, str
 
 bool grant_wants_introspection(const struct grant *g)
 {
+	/* RFC 7662 §2.1 has the client authenticate: without that, what was only discovered is not
+	 * asked. */
+	bool asked = g->setup.client.auth != CLIENT_AUTH_NONE || g->setup.endpoints.introspection;
+
 	return grant_have(g) && g->held.present && !g->held.refuted &&
-		!g->record.grant.token.lifetime_given && grant_endpoint(g, TASK_INTROSPECT);
+		!g->record.grant.token.lifetime_given && asked &&
+		grant_endpoint(g, TASK_INTROSPECT);
 }
 
 /* The token is asked about once: where the answer is of no use, what is assumed of its life holds.

@@ -805,22 +805,23 @@ static void command_login(struct grant *g, struct now now)
 		grant_conclude(g, GRANT_END_APPROVAL, &g->fault);
 		return;
 	}
-	if (grant_unattended(g)) {
-		grant_take_up(g);
-		g->refresh_boot = now.boot_usec;
-	} else if (!g->record.approval.present) {
-		grant_hurry_discard(g, now);
-		g->record.renewals = 0;
-		grant_want_login(g, now.boot_usec, false);
-	} else {
+	if (g->record.approval.present && !grant_unattended(g))
 		return;
-	}
 	if (g->not_before_boot > now.boot_usec) {
 		struct fault f;
 
 		fault_set(&f, FAULT_THROTTLED, "%s", throttled_text);
 		grant_conclude(g, GRANT_END_APPROVAL, &f);
+		return;
 	}
+	if (grant_unattended(g)) {
+		grant_take_up(g);
+		g->refresh_boot = now.boot_usec;
+		return;
+	}
+	grant_hurry_discard(g, now);
+	g->record.renewals = 0;
+	grant_want_login(g, now.boot_usec, false);
 }
 
 static void command_cancel(struct grant *g, struct now now)
@@ -831,13 +832,13 @@ static void command_cancel(struct grant *g, struct now now)
 		fault_set(&f, FAULT_NEEDS_APPROVAL,
 			"it was approved already: run grantctl reject %s to refuse it",
 			g->setup.name);
-		grant_conclude(g, GRANT_END_APPROVAL, &f);
+		grant_conclude(g, GRANT_END_CANCELLATION, &f);
 		return;
 	}
 	if (grant_unattended(g)) {
 		fault_set(&f, FAULT_MISCONFIGURED,
 			"nobody has to approve this connection, so there is nothing to cancel");
-		grant_conclude(g, GRANT_END_APPROVAL, &f);
+		grant_conclude(g, GRANT_END_CANCELLATION, &f);
 		return;
 	}
 	if (approving(g))
@@ -850,6 +851,7 @@ static void command_cancel(struct grant *g, struct now now)
 	else if (healthy(g, now))
 		grant_clear_fault(g); /* it was about the approval */
 	grant_conclude(g, GRANT_END_APPROVAL, &f);
+	grant_conclude(g, GRANT_END_CANCELLATION, NULL);
 }
 
 /* Why a refresh can't even be tried now; false where it can. */
@@ -867,8 +869,7 @@ static bool refresh_refused(const struct grant *g, struct now now, struct fault 
 	else if (g->store_attempts > 0)
 		*ret = g->fault;
 	else if (g->not_before_boot > now.boot_usec)
-		fault_set(
-			ret, FAULT_THROTTLED, "the provider asked to wait before the next request");
+		fault_set(ret, FAULT_THROTTLED, "%s", throttled_text);
 	else
 		return false;
 	return true;
@@ -883,35 +884,53 @@ static void command_refresh(struct grant *g, bool insist, struct now now)
 
 	if (refreshing(g) && g->store_attempts == 0)
 		return;
-	if (refresh_refused(g, now, &f))
+	if (refresh_refused(g, now, &f)) {
 		grant_conclude(g, GRANT_END_REFRESH, &f);
-	else if (!insist && backing_off)
+	} else if (!insist && backing_off) {
 		grant_conclude(g, GRANT_END_REFRESH, &g->fault);
-	else if (!insist && g->held.present && age < RENEW_SPACING)
+	} else if (!insist && g->held.present && !g->held.refuted && age < RENEW_SPACING) {
 		grant_conclude(g, GRANT_END_REFRESH, NULL);
-	else
+	} else {
+		g->longer_wanted = !insist;
 		g->refresh_boot = now.boot_usec;
+	}
 }
 
-static bool is_held(const struct grant *g, const char *token, size_t len)
+/* The wall time of the next try of what the fault is about, 0 for none by itself. */
+static uint64_t next_try(const struct grant *g, struct now now)
 {
-	_cleanup_(secret_freep) struct secret *reported = secret_new(token, len);
+	uint64_t at = g->login_boot;
 
-	return g->held.present && reported && secret_equal(g->held.token.access_token, reported);
+	if (g->store_attempts > 0)
+		at = g->store_boot;
+	else if (g->record.approval.present && !grant_awaits_paste(g))
+		at = g->poll_boot;
+	else if (grant_candidate(g) && g->fault.kind == g->check.fault.kind)
+		at = g->check.due_boot;
+	else if (grant_have(g) || grant_unattended(g))
+		at = g->refresh_boot;
+	if (at == USEC_NEVER || g->fault.kind == FAULT_NONE)
+		return 0;
+	if (at < g->not_before_boot && g->store_attempts == 0)
+		at = g->not_before_boot;
+	return usec_add(now.wall_usec, usec_sub(at, now.boot_usec));
+}
+
+/* Is a refresh under way, or next in turn? */
+static bool refresh_comes(const struct grant *g, struct now now)
+{
+	return refreshing(g) || g->refresh_boot <= now.boot_usec;
 }
 
 /* May the report be believed? Else @reterr says why not. */
 static bool report_refused(const struct grant *g, struct now now, struct fault *reterr)
 {
-	bool soon =
-		g->reported_boot > 0 && now.boot_usec < usec_add(g->reported_boot, REPORT_SPACING);
-
 	if (refresh_refused(g, now, reterr))
 		return true;
-	if (!g->held.present || (g->held.refuted && !refreshing(g)))
+	if (!g->held.present || (g->held.refuted && !refresh_comes(g, now)))
 		fault_set(reterr, FAULT_TRANSIENT, "there is no token: %s",
 			g->fault.kind == FAULT_NONE ? "wait for one" : g->fault.detail);
-	else if (!g->held.refuted && soon)
+	else if (!g->held.refuted && now.boot_usec < g->report_boot)
 		fault_set(reterr, FAULT_THROTTLED,
 			"a token was reported as refused moments ago, and this one is new: if it is "
 			"refused, too, the token is not what is wrong");
@@ -920,22 +939,48 @@ static bool report_refused(const struct grant *g, struct now now, struct fault *
 	return true;
 }
 
-int grant_invalidate(
-	struct grant *g, const char *token, size_t len, struct now now, struct fault *reterr)
+/* When a report that is refused now may be heard, or not be needed any more (wall); 0: not known.
+ */
+static uint64_t next_report(const struct grant *g, struct now now)
 {
-	if (g->held.present && !is_held(g, token, len))
-		return 1;
-	if (report_refused(g, now, reterr))
+	uint64_t at = next_try(g, now);
+
+	if (at > 0 || now.boot_usec >= g->report_boot)
+		return at;
+	return usec_add(now.wall_usec, g->report_boot - now.boot_usec);
+}
+
+/* What is held is no good: nobody gets it any more. */
+static void refute(struct grant *g, struct now now)
+{
+	if (g->held.refuted)
+		return;
+	g->held.refuted = true;
+	g->report_boot = usec_add(now.boot_usec, REPORT_SPACING);
+	if (g->task == TASK_INTROSPECT)
+		abandon(g); /* how long it would have lived is of no matter */
+	if (!refreshing(g))
+		g->refresh_boot = now.boot_usec;
+}
+
+int grant_invalidate(struct grant *g, const char *token, size_t len, struct now now,
+	struct fault *reterr, uint64_t *ret_retry_usec)
+{
+	_cleanup_(secret_freep) struct secret *reported = secret_new(token, len);
+
+	if (!reported) {
+		fault_set(reterr, FAULT_INTERNAL, "out of memory");
+		*ret_retry_usec = 0;
 		return -EAGAIN;
-	grant_follow_clock(g, now);
-	if (!g->held.refuted) {
-		g->held.refuted = true;
-		g->reported_boot = now.boot_usec;
-		if (g->task == TASK_INTROSPECT)
-			abandon(g); /* how long it would have lived is of no matter */
-		if (!refreshing(g))
-			g->refresh_boot = now.boot_usec;
 	}
+	if (g->held.present && !secret_equal(g->held.token.access_token, reported))
+		return 1;
+	if (report_refused(g, now, reterr)) {
+		*ret_retry_usec = next_report(g, now);
+		return -EAGAIN;
+	}
+	grant_follow_clock(g, now);
+	refute(g, now);
 	settle(g, now);
 	return 0;
 }
@@ -1028,8 +1073,17 @@ void grant_reply(
 	settle(g, now);
 }
 
+/* Who asked for something hears that it can't be kept: it is not begun later, when nobody waits. */
+static void drop_wishes(struct grant *g)
+{
+	g->revoke_wanted = false;
+	if (g->record.approval.present && !g->approval_stored && grant_have(g))
+		grant_drop_approval(g);
+}
+
 static void store_failed(struct grant *g, const struct fault *why, struct now now)
 {
+	drop_wishes(g);
 	g->dirty = true;
 	if (g->store_attempts == 0)
 		g->fault_beneath = g->fault;
@@ -1075,26 +1129,6 @@ void grant_tick(struct grant *g, struct now now)
 	settle(g, now);
 }
 
-/* The wall time of the next try of what the fault is about, 0 for none by itself. */
-static uint64_t next_try(const struct grant *g, struct now now)
-{
-	uint64_t at = g->login_boot;
-
-	if (g->store_attempts > 0)
-		at = g->store_boot;
-	else if (g->record.approval.present && !grant_awaits_paste(g))
-		at = g->poll_boot;
-	else if (grant_candidate(g) && g->fault.kind == g->check.fault.kind)
-		at = g->check.due_boot;
-	else if (grant_have(g) || grant_unattended(g))
-		at = g->refresh_boot;
-	if (at == USEC_NEVER || g->fault.kind == FAULT_NONE)
-		return 0;
-	if (at < g->not_before_boot && g->store_attempts == 0)
-		at = g->not_before_boot;
-	return usec_add(now.wall_usec, usec_sub(at, now.boot_usec));
-}
-
 /* Who approved, or else who gave the grant. */
 static const struct identity *shown_identity(const struct grant *g, bool *ret_confirmed)
 {
@@ -1121,6 +1155,9 @@ void grant_view(const struct grant *g, struct now now, struct grant_view *ret)
 			shown && a->expires_usec != USEC_NEVER ? a->expires_usec : 0,
 		.scopes = g->held.present ? &g->held.token.scopes : &g->setup.scopes,
 		.token_expires_usec = g->held.present ? g->held.expires_wall : 0,
+		.token_lifetime_usec = g->held.present ? g->held.lifetime_usec : 0,
+		.token_unchanged = g->held.unchanged,
+		.token_renewed = g->held.renewed,
 		.grant_expires_usec = grant_end_of(g),
 		.refresh_usec = scheduled
 			? usec_add(now.wall_usec, usec_sub(g->refresh_boot, now.boot_usec))

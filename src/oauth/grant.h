@@ -118,9 +118,10 @@ int grant_paste(struct grant *g, const char *text, size_t len, bool code_only, s
 /* A program was told that @token (@len bytes) is no good. Where that is the one held now it is not
  * handed out any more, and refreshed: 0, and GRANT_END_REFRESH tells the end, for everyone who
  * reports the same. Returns 1 where another one is held already; -EAGAIN with @reterr where nothing
- * can be done, or not so soon after the last report. */
-int grant_invalidate(
-	struct grant *g, const char *token, size_t len, struct now now, struct fault *reterr);
+ * can be done, or not so soon after the last report, and in *ret_retry_usec (wall) when to try
+ * again, 0 where that is not known. */
+int grant_invalidate(struct grant *g, const char *token, size_t len, struct now now,
+	struct fault *reterr, uint64_t *ret_retry_usec);
 
 /* What comes to an end, and is waited for. */
 enum grant_end {
@@ -129,6 +130,7 @@ enum grant_end {
 	GRANT_END_REFRESH,
 	GRANT_END_REVOCATION,
 	GRANT_END_CONFIRMATION, /* of GRANT_CONFIRM and GRANT_REJECT */
+	GRANT_END_CANCELLATION, /* of GRANT_CANCEL, at once */
 	_GRANT_END_MAX,
 };
 
@@ -165,6 +167,9 @@ struct grant_view {
 	const struct device_authorization *approval;
 	uint64_t approval_expires_usec; /* wall */
 	const struct names *scopes;     /* granted, or asked while there is no grant */
+	uint64_t token_lifetime_usec;   /* whole, as far as it was told; 0 where there is none */
+	bool token_unchanged;           /* the last refresh has brought the same token again */
+	bool token_renewed;             /* it came because a program asked for a longer life */
 	uint64_t token_expires_usec;    /* wall, 0 where there is none */
 	uint64_t grant_expires_usec;    /* wall, when a person has to approve again; 0: not known */
 	uint64_t refresh_usec;          /* wall of the next refresh, 0 for none */

@@ -155,6 +155,7 @@ static const struct field record_fields[] = {
 	{"renewals", FIELD_COUNT, offsetof(struct record, renewals), true},
 	{"not_before", FIELD_TIME, offsetof(struct record, not_before_usec), true},
 	{"fault_since", FIELD_TIME, offsetof(struct record, fault_since_usec), true},
+	{"given_up", FIELD_BOOL, offsetof(struct record, given_up), false},
 };
 
 static const struct field grant_fields[] = {

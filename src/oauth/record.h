@@ -60,7 +60,8 @@ struct record {
 	struct identity identity; /* who gave the grant, or the last one: another one is wrong */
 	struct record_candidate candidate;
 	struct record_approval approval;
-	unsigned renewals;        /* codes renewed by ourselves since a person last acted */
+	unsigned renewals; /* codes renewed by ourselves since a person last acted */
+	bool given_up; /* an operator has ended a grant that a token comes for without a person */
 	uint64_t not_before_usec; /* no request before (Retry-After), 0 for none */
 	struct fault fault;       /* the end of the last approval or grant; FAULT_NONE for none */
 	uint64_t fault_since_usec;

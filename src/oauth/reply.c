@@ -904,7 +904,7 @@ int reply_introspection(const struct exchange_reply *reply, struct now now, uint
 	if (r <= 0)
 		return r;
 	end -= (double)(now.wall_usec / USEC_PER_S);
-	if (end <= 0)
+	if (end < 1)
 		return 0;
 	*ret_left_usec = seconds_to_usec(end, TOKEN_LIFETIME_MAX);
 	return 1;

@@ -626,11 +626,12 @@ struct json *wire_token_reply(const struct wire_token *t)
 	return steal(j);
 }
 
-struct json *wire_invalidate_reply(bool refreshed, const char *expires_at)
+struct json *wire_invalidate_reply(bool refreshed, bool unchanged, const char *expires_at)
 {
 	_cleanup_(json_freep) struct json *j = json_new_object();
 
 	if (!j || json_add(j, "refreshed", json_new_bool(refreshed)) < 0 ||
+		json_add(j, "unchanged", json_new_bool(unchanged)) < 0 ||
 		json_add(j, "expires_at", json_new_text(expires_at)) < 0)
 		return NULL;
 	return steal(j);

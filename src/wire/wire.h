@@ -204,8 +204,9 @@ struct json *wire_token_reply(const struct wire_token *t);
 /* The reply of Refresh. @expires_at is an RFC 3339 text or NULL. */
 struct json *wire_refresh_reply(const char *expires_at);
 
-/* The reply of Invalidate; @refreshed: or another token was held already. */
-struct json *wire_invalidate_reply(bool refreshed, const char *expires_at);
+/* The reply of Invalidate; not @refreshed: another token was held already; @unchanged: the refresh
+ * has brought the same one. */
+struct json *wire_invalidate_reply(bool refreshed, bool unchanged, const char *expires_at);
 
 /* NotUsable. @retry_at is an RFC 3339 text or NULL. */
 struct json *wire_not_usable(enum fault_kind kind, const char *detail, const char *retry_at);

@@ -115,6 +115,16 @@ def _():
         equal((len(asked(rig)), rig.spent()), (2, []))
 
 
+@behaviour("client_credentials: login --cancel says that there is nothing to cancel: exit 2")
+def _():
+    with started() as (_, agent):
+        answer = agent.ctl("login", "crm", "--cancel")
+        equal((answer.returncode, answer.stdout), (2, ""))
+        within(answer.stderr, ["nothing to cancel"])
+        true("reload" not in answer.stderr, "no remedy that is none")
+        usable(agent)
+
+
 @behaviour("client_credentials: login has nothing to approve, asks for a token and says ready")
 def _():
     with started() as (rig, agent):

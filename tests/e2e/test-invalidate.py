@@ -3,13 +3,14 @@
 """What programs report: a token that was refused is replaced once, whoever reports it. And how long
 a token lives, where only the provider's introspection tells."""
 
+import contextlib
 import datetime
 import os
 import subprocess
 import sys
 import time
 
-from lib import GRANTCTL, PATIENCE_S, STRANGER, Rig  # first: it finds the others
+from lib import GRANTCTL, PATIENCE_S, STRANGER, Rig, VarlinkError  # first: it finds the others
 from tap import Skip, behaviour, equal, run, true, within
 
 
@@ -90,6 +91,66 @@ def _():
             equal(agent.ctl("invalidate", "crm", stdin=text).returncode, 2, repr(text))
         equal(agent.ctl("invalidate", "crm", token_of(agent), stdin="").returncode, 2)
         equal(len(rig.spent()), 0, "refreshes")
+
+
+@behaviour("reports and asks while a poll is in flight wait for the refresh that follows it")
+def _():
+    with Rig() as rig:
+        agent = rig.approved()
+        bad = token_of(agent)
+        rig.provider.order("token", {"delay_s": 60})
+        equal(agent.ctl("login", "crm", "--no-wait").returncode, 0)
+        polls = len(rig.provider.arrivals("token"))
+        true(rig.provider.wait_arrivals("token", polls + 1), "a poll is in flight")
+        report = {"name": "crm", "access_token": bad}
+        calls = [("Invalidate", report), ("Invalidate", report), ("GetToken", {"name": "crm"})]
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(agent.varlink()) for _ in calls]
+            for client, (method, parameters) in zip(clients, calls):
+                client.send(f"org.grantd.Control.{method}", parameters)
+                agent.status()  # a turn of the agent's loop: the calls come in this order
+            rig.provider.control("release")
+            first, second, token = (client.receive() for client in clients)
+        equal((first["refreshed"], second["refreshed"]), (True, True))
+        true(token["access_token"] != bad, "another token")
+        equal(len(rig.spent()), 1, "refreshes")
+
+
+@behaviour("a provider that gives the same token again has answered, and that is said")
+def _():
+    with Rig() as rig:
+        shared = {"access_token": "shared-by-all-callers", "token_type": "Bearer",
+                  "expires_in": 3600}
+        rig.provider.order("token", {"body": shared}, {"body": shared})
+        agent = rig.start(crm=rig.connection(flow="client_credentials", scopes=["api"]))
+        agent.until("usable", lambda c: c["usable"], "crm")
+        answer = agent.ctl("invalidate", "crm", stdin="shared-by-all-callers")
+        equal((answer.returncode, answer.stdout),
+              (0, "crm: unchanged: the provider gave the same token again\n"))
+        equal(token_of(agent), "shared-by-all-callers")
+        with agent.varlink() as client:
+            try:
+                client.call("org.grantd.Control.Invalidate", name="crm",
+                            access_token="shared-by-all-callers")
+                true(False, "believed again at once")
+            except VarlinkError as error:
+                equal(error.error, "org.grantd.NotUsable")
+                equal(error.parameters["kind"], "throttled")
+                true(error.parameters["retry_at"], "when to try again")
+        equal(len(rig.provider.arrivals("token")), 2, "requests")
+
+
+@behaviour("while a reported token can't be refreshed nobody gets it: exit 7")
+def _():
+    with Rig() as rig:
+        agent = rig.approved()
+        bad = token_of(agent)
+        rig.provider.order("token", {"status": 503, "body": "{}"})
+        equal(agent.ctl("invalidate", "crm", stdin=bad).returncode, 7)
+        answer = agent.ctl("token", "crm")
+        equal((answer.returncode, answer.stdout), (7, ""))
+        agent.until("refreshed", lambda c: c["usable"], "crm")
+        true(token_of(agent) != bad, "another token")
 
 
 @behaviour("who may have tokens may report them, and nobody else: exit 4")

@@ -146,6 +146,11 @@ def _():
         for _ in range(3):
             equal(agent.ctl("token", "crm", "--min-valid", "2h").returncode, 7)
         equal(len(rig.spent()), 1, "refreshes, for all who asked")
+        rig.quiet(RENEW_SPACING_S)
+        answer = agent.ctl("token", "crm", "--min-valid", "2h")
+        equal(answer.returncode, 7)
+        within(answer.stderr, ["3600 s in all", "7200 s"])
+        equal(len(rig.spent()), 1, "refreshes, also for one who goes on asking")
 
 
 @behaviour("a min-valid that a refresh can satisfy brings the new token")

@@ -29,13 +29,19 @@
  * failure. */
 #define REFRESH_SPACING (1 * USEC_PER_S)
 #define FAILURE_PAUSE   (5 * USEC_PER_S)
+/* Not more often is a report of a bad token believed. */
+#define REPORT_SPACING (30 * USEC_PER_S)
+/* What a token lives that nobody told more of, grantd.yaml(5). */
+#define ASSUMED_S 3600
 
 /* One grant under three configurations: the second is the same grant with another client secret and
  * a required scope less, the third is at another provider. */
 static const char yaml[] =
 	"connections:\n"
-	"  a: {issuer: 'https://idp.example', client_id: app, scopes: [api, more]}\n"
+	"  a: {issuer: 'https://idp.example', client_id: app, scopes: [api, more],\n"
+	"    endpoints: {introspection: 'https://idp.example/introspect'}}\n"
 	"  b: {issuer: 'https://idp.example', client_id: app, scopes: [more, api],\n"
+	"    endpoints: {introspection: 'https://idp.example/introspect'},\n"
 	"    required_scopes: [more], refresh: {margin: 1m, keepalive: 1h}}\n"
 	"  c: {endpoints: {token: 'https://other.example/token',\n"
 	"    device_authorization: 'https://other.example/device',\n"
@@ -43,7 +49,7 @@ static const char yaml[] =
 
 #define SETUP_ELSEWHERE 2
 
-enum kind { NOTHING, METADATA, DEVICE, POLL, REFRESH, REVOKE };
+enum kind { NOTHING, METADATA, DEVICE, POLL, REFRESH, REVOKE, INTROSPECT };
 
 /* The next write of the record is the last thing the process does, or comes too late. */
 enum death { LIVE, DIE_BEFORE, DIE_AFTER };
@@ -63,6 +69,7 @@ struct disk {
 	size_t len;
 	bool grant;
 	unsigned access, refresh; /* 0 for none */
+	uint64_t life;            /* of the access token */
 	bool sent;
 	bool rotates;
 	unsigned code; /* of the pending approval, 0 for none */
@@ -111,6 +118,7 @@ static struct {
 	uint64_t refreshed; /* last refresh by itself, 0: the next may come at once */
 	uint64_t failed;    /* last failed refresh, as above */
 	uint64_t not_before;
+	uint64_t reported; /* the last report that was believed, 0 for none */
 	bool reconfigured; /* and what was in flight then may not have ended yet */
 } world;
 
@@ -181,6 +189,7 @@ static void write_disk(const struct record *r)
 	d->refresh = number_of(r->grant.token.refresh_token);
 	d->sent = r->grant.refresh_sent;
 	d->rotates = r->grant.rotates;
+	d->life = world.issued[d->access].life;
 	d->code = r->approval.present ? number_of(r->approval.device.device_code) : 0;
 	d->interval = r->approval.device.interval_usec;
 	d->clock_known = true;
@@ -222,6 +231,8 @@ static enum kind kind_of(const struct exchange_request *r)
 		return DEVICE;
 	if (strstr(r->url, "/revoke"))
 		return REVOKE;
+	if (strstr(r->url, "/introspect"))
+		return INTROSPECT;
 	return strstr(body, "grant_type=refresh_token") ? REFRESH : POLL;
 }
 
@@ -268,6 +279,16 @@ static void check_revocation(void)
 	MUST(goes_elsewhere() == world.issued[token].elsewhere);
 }
 
+/* What is asked about is on disk, and handed out meanwhile. */
+static void check_introspection(void)
+{
+	unsigned token = number_in(secret_expose(world.request.body), "token=");
+
+	MUST(token > 0 && token == world.access && world.issued[token].stored);
+	MUST(goes_elsewhere() == world.issued[token].elsewhere);
+	MUST(!world.request.once);
+}
+
 static void begin_request(void)
 {
 	MUST(grant_request(world.grant, &world.request) == 0);
@@ -283,13 +304,16 @@ static void begin_request(void)
 	case REVOKE:
 		check_revocation();
 		return;
+	case INTROSPECT:
+		check_introspection();
+		break;
 	case DEVICE:
 		break;
 	case METADATA:
 	case NOTHING:
 		return;
 	}
-	MUST(grant_spending(world.grant) == (world.kind != DEVICE));
+	MUST(grant_spending(world.grant) == (world.kind == POLL || world.kind == REFRESH));
 	MUST(world.reconfigured || world.real >= world.not_before);
 }
 
@@ -385,7 +409,7 @@ static void check_view(void)
 
 static void forget_pauses(void)
 {
-	world.refreshed = world.failed = world.not_before = 0;
+	world.refreshed = world.failed = world.not_before = world.reported = 0;
 }
 
 static void read_disk(struct record *ret)
@@ -407,6 +431,7 @@ static void recall(void)
 	world.interval = d->interval;
 	world.code_expires = 0;
 	world.issued[d->access].aged &= d->clock_known;
+	world.issued[d->access].life = d->life;
 	world.grant_expected = d->grant;
 	world.access = d->access;
 	world.refresh = d->refresh;
@@ -482,14 +507,18 @@ static void give_token(uint8_t how)
 		"", "", ",\"scope\":\"more api\"", ",\"scope\":\"api\""};
 	unsigned life = lives[(how & 15) % ELEMENTS(lives)];
 	bool poll = world.kind == POLL, refreshable = !(how & 64);
-	unsigned n = issue(life * USEC_PER_S), before = world.access;
-	char body[256], refresh[64] = "";
+	bool told = !(how & 128);
+	unsigned n = issue((told ? life : ASSUMED_S) * USEC_PER_S), before = world.access;
+	char body[256], refresh[64] = "", expires[32] = "";
 	struct exchange_reply reply;
 
 	if (refreshable)
 		(void)snprintf(refresh, sizeof(refresh), "\"refresh_token\":\"rt%u\",", n);
-	(void)snprintf(body, sizeof(body), "{\"access_token\":\"at%u\",%s\"expires_in\":%u%s}", n,
-		refresh, life, scopes[(how >> 4) % ELEMENTS(scopes)]);
+	if (told)
+		(void)snprintf(expires, sizeof(expires), "\"expires_in\":%u,", life);
+	(void)snprintf(body, sizeof(body),
+		"{\"access_token\":\"at%u\",%s%s\"token_type\":\"Bearer\"%s}", n, refresh, expires,
+		scopes[(how >> 4) % ELEMENTS(scopes)]);
 	reply = reply_of(200, body);
 	world.access = n;
 	deliver(&reply);
@@ -551,6 +580,22 @@ static void give_metadata(void)
 	deliver(&reply);
 }
 
+/* The provider tells when the token ends, by the wall clock. */
+static void tell_life(uint8_t how)
+{
+	static const unsigned lives[] = {600, 7200, 1, 30 * 86400};
+	unsigned left = lives[how % ELEMENTS(lives)];
+	struct issued *t = &world.issued[world.access];
+	struct exchange_reply reply;
+	char body[80];
+
+	(void)snprintf(body, sizeof(body), "{\"active\":true,\"exp\":%llu}",
+		(unsigned long long)(world.now.wall_usec / USEC_PER_S + left));
+	t->life = world.real + left * USEC_PER_S - t->at;
+	reply = reply_of(200, body);
+	deliver(&reply);
+}
+
 static void revoke_at_provider(void)
 {
 	char body[] = "";
@@ -583,6 +628,9 @@ static void answer_well(uint8_t how)
 		break;
 	case REVOKE:
 		revoke_at_provider();
+		break;
+	case INTROSPECT:
+		tell_life(how);
 		break;
 	case NOTHING:
 		break;
@@ -618,6 +666,7 @@ static const struct {
 	{404, "not found", "", "text/plain", false},
 	{302, "", "", "", false},
 	{500, "{\"error\":\"server_error\"}", "5", "application/json", false},
+	{200, "{\"active\":false}", "", "application/json", false},
 };
 
 static void answer_oddly(uint8_t how)
@@ -637,7 +686,7 @@ static void answer_oddly(uint8_t how)
 	deliver(&reply);
 	if (kind == POLL && strstr(body, "slow_down"))
 		world.interval += 5 * USEC_PER_S;
-	if (kind != METADATA && kind != REVOKE && *odd_replies[i].retry_after)
+	if (kind != METADATA && kind != REVOKE && kind != INTROSPECT && *odd_replies[i].retry_after)
 		world.not_before = world.real + reply_retry_after(&reply, world.now);
 }
 
@@ -787,6 +836,29 @@ static void restart(uint8_t how, uint8_t clock)
 	start();
 }
 
+/* A program says that a token is no good: that which it would get now, or one of another day. */
+static void report(uint8_t which)
+{
+	uint64_t remaining = 0, retry = 0;
+	const struct token *held = grant_token(world.grant, world.now, &remaining);
+	unsigned n = held ? number_of(held->access_token) : 0, bad = which & 1 ? n : which;
+	struct fault why = {.kind = FAULT_NONE};
+	char text[16];
+	int r;
+
+	(void)snprintf(text, sizeof(text), "at%u", bad);
+	r = grant_invalidate(world.grant, text, strlen(text), world.now, &why, &retry);
+	MUST((r == -EAGAIN) == (why.kind != FAULT_NONE));
+	if (!held || bad != n || r < 0) {
+		MUST(!held || r != 0);
+		return;
+	}
+	MUST(r == 0 && !grant_token(world.grant, world.now, &remaining));
+	MUST(is_over(world.reported, REPORT_SPACING));
+	world.reported = world.real;
+	world.refreshed = world.failed = 0;
+}
+
 /* Three bytes: what happens, and how. */
 static void take_input(uint8_t what, uint8_t how, uint8_t more)
 {
@@ -813,7 +885,10 @@ static void take_input(uint8_t what, uint8_t how, uint8_t more)
 		reconfigure(how);
 		break;
 	case 7:
-		answer_late();
+		if (how & 128)
+			report(more);
+		else
+			answer_late();
 		break;
 	case 8:
 	case 9:

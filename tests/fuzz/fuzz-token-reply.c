@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Any reply to the readers of token and revocation replies: one verdict, with a reason unless it is
- * good, and never the end of a grant without a word of the provider's. */
+/* Any reply to the readers of token, revocation and introspection replies: one verdict, with a
+ * reason unless it is good, and never the end of a grant without a word of the provider's. */
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -56,6 +56,21 @@ static void check_quirks(const struct exchange_reply *reply)
 		check_token(&t);
 }
 
+/* A token ends after now and within a century, or nothing is told of its end. */
+static void check_introspection(const struct exchange_reply *reply)
+{
+	uint64_t left = 7;
+	int r;
+
+	r = reply_introspection(reply, now, &left);
+	MUST(r == 0 || r == 1);
+	MUST(r == 0 || reply_is_success(reply));
+	if (r > 0)
+		MUST(left > 0 && left <= TOKEN_LIFETIME_MAX);
+	else
+		MUST(left == 7);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct client plain_client = {.auth = CLIENT_AUTH_NONE};
@@ -71,5 +86,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_quirks(&reply);
 	MUST(reply_revocation(&reply, now, &v) == 0);
 	check_verdict(&reply, &v);
+	check_introspection(&reply);
 	return 0;
 }

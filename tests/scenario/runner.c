@@ -518,6 +518,7 @@ static void expect_outcome(struct story *s, const struct grant_view *v, char *li
 		[GRANT_END_REFRESH] = "refresh",
 		[GRANT_END_REVOCATION] = "revocation",
 		[GRANT_END_CONFIRMATION] = "confirmation",
+		[GRANT_END_CANCELLATION] = "cancellation",
 	};
 	const char *which = next_word(&line);
 	const struct grant_outcome *o = NULL;

@@ -189,7 +189,9 @@ int subject_paste(const char *text, bool code_only, struct fault *reterr)
 
 int subject_invalidate(const char *token, struct fault *reterr)
 {
-	return connection_invalidate(connection, token, strlen(token), reterr);
+	uint64_t retry = 0;
+
+	return connection_invalidate(connection, token, strlen(token), reterr, &retry);
 }
 
 const struct exchange_request *subject_request(void)

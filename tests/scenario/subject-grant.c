@@ -125,9 +125,10 @@ int subject_paste(const char *text, bool code_only, struct fault *reterr)
 
 int subject_invalidate(const char *token, struct fault *reterr)
 {
+	uint64_t retry = 0;
 	int r;
 
-	r = grant_invalidate(grant, token, strlen(token), world.now, reterr);
+	r = grant_invalidate(grant, token, strlen(token), world.now, reterr, &retry);
 	converge();
 	return r;
 }

@@ -260,6 +260,7 @@ static char device_body[] =
 	"{\"device_code\":\"dc\",\"user_code\":\"WDJB-MJHT\",\"verification_uri\":\"https://idp.example/"
 	"d\",\"verification_uri_complete\":\"https://idp.example/d?c=1\",\"expires_in\":900,"
 	"\"interval\":\"5\"}";
+static char introspection_body[] = "{\"active\":true,\"exp\":1795473010}";
 static char userinfo_body[] =
 	"{\"sub\":\"1\",\"username\":\"alice\",\"email\":\"a@x\",\"email_verified\":true}";
 static char token_body[] =
@@ -413,6 +414,9 @@ static int build_requests(void)
 	if (r == 0)
 		r = request_revocation(
 			"https://idp.example/r", &client, verifier, "refresh_token", &request);
+	exchange_request_done(&request);
+	if (r == 0)
+		r = request_introspection("https://idp.example/i", &client, verifier, &request);
 	exchange_request_done(&request);
 	client_done(&client);
 	names_done(&scopes);
@@ -633,6 +637,7 @@ static struct {
 	bool code_open;
 	bool lost; /* a reply with tokens could not be read */
 	bool unrefreshable;
+	bool untold; /* how long a token lives */
 	size_t setup;
 } play;
 
@@ -684,15 +689,16 @@ static void store(void)
 /* The provider hands out a token. It reaches the record, or the fault says that it did not. */
 static void give_token(void)
 {
+	const char *expires = play.untold ? "" : ",\"expires_in\":3600";
 	char body[128], refresh[48] = "";
 	struct exchange_reply reply;
 
 	play.newest++;
 	if (!play.unrefreshable)
 		(void)snprintf(
-			refresh, sizeof(refresh), "\"refresh_token\":\"rt%u\",", play.newest);
-	(void)snprintf(body, sizeof(body), "{\"access_token\":\"at%u\",%s\"expires_in\":3600}",
-		play.newest, refresh);
+			refresh, sizeof(refresh), ",\"refresh_token\":\"rt%u\"", play.newest);
+	(void)snprintf(body, sizeof(body), "{\"access_token\":\"at%u\"%s%s}", play.newest, refresh,
+		expires);
 	reply = reply_of(200, body);
 	grant_reply(play.grant, play.serial, &reply, play.now);
 	if (number_of(grant_record(play.grant)->grant.token.access_token) == play.newest ||
@@ -740,8 +746,8 @@ static void answer(const struct exchange_request *request)
 		answer_token_request(secret_expose(request->body));
 		return;
 	}
-	if (strstr(request->url, "/userinfo")) {
-		reply = reply_of(200, userinfo_body);
+	if (strstr(request->url, "/userinfo") || strstr(request->url, "/introspect")) {
+		reply = reply_of(200, play.untold ? introspection_body : userinfo_body);
 		grant_reply(play.grant, play.serial, &reply, play.now);
 		return;
 	}
@@ -921,6 +927,36 @@ static int play_identified(void)
 	return end_play();
 }
 
+/* Approved; asked how long the token lives; reported as refused, refreshed, asked again. */
+static int play_reported(void)
+{
+	struct fault why = {.kind = FAULT_NONE};
+	uint64_t retry = 0;
+	unsigned first;
+	char text[16];
+	int r;
+
+	begin_play(false);
+	play.setup = 3;
+	play.untold = true;
+	start_grant();
+	go_on(1);
+	for (unsigned i = 0; i < STEPS_MAX && grant_want(play.grant).act != GRANT_IDLE; i++)
+		(void)take_step();
+	first = play.newest;
+	(void)snprintf(text, sizeof(text), "at%u", first);
+	while ((r = grant_invalidate(play.grant, text, strlen(text), play.now, &why, &retry)) < 0 &&
+		!test_failed) {
+		CHECK(why.kind == FAULT_INTERNAL || why.kind == FAULT_STORAGE);
+		if (why.kind == FAULT_STORAGE) /* it is written again first */
+			(void)take_step();
+	}
+	CHECK_INT(r, 0);
+	CHECK_INT(readable(), 0);
+	go_on(first + 1);
+	return end_play();
+}
+
 static void play_story(int (*run)(void))
 {
 	static const char yaml[] =
@@ -932,7 +968,9 @@ static void play_story(int (*run)(void))
 		"    resource: ['https://api.example'],\n"
 		"    hints: [{error: e, say: s}], scope_aliases: {api: [full]}}\n"
 		"  known: {issuer: 'https://idp.example', client_id: app, scopes: [openid, api],\n"
-		"    expect: {username: alice, email: A@x}}\n";
+		"    expect: {username: alice, email: A@x}}\n"
+		"  untold: {issuer: 'https://idp.example', client_id: app, scopes: [api],\n"
+		"    endpoints: {introspection: 'https://idp.example/introspect'}}\n";
 	struct config_faults faults = {0};
 
 	(void)record_seal();
@@ -956,6 +994,11 @@ static void a_grant_without_refresh_token_is_not_given_up(void)
 static void an_approval_is_confirmed_when_there_is_memory_again(void)
 {
 	play_story(play_identified);
+}
+
+static void a_reported_token_is_replaced_when_there_is_memory_again(void)
+{
+	play_story(play_reported);
 }
 
 static const struct test tests[] = {
@@ -988,6 +1031,8 @@ static const struct test tests[] = {
 		a_grant_without_refresh_token_is_not_given_up},
 	{"short memory delays the confirmation of an approval, and loses nothing of it",
 		an_approval_is_confirmed_when_there_is_memory_again},
+	{"a token that is reported is replaced, as soon as there is memory",
+		a_reported_token_is_replaced_when_there_is_memory_again},
 };
 
 TEST_MAIN(tests)

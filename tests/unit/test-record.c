@@ -38,6 +38,7 @@ static struct record record_of(void)
 	struct record r = {
 		.generation = 7,
 		.renewals = 2,
+		.given_up = true,
 		.not_before_usec = 1795469410000001,
 		.fault = {.kind = FAULT_EXPIRED_CODE, .detail = "the code expired"},
 		.fault_since_usec = 1795469410000002,
@@ -189,6 +190,7 @@ static void test_whole(void)
 	REQUIRE(decode(b.data, b.len, "crm", &r, NULL) == 0);
 	CHECK_INT(r.generation, 7);
 	CHECK_INT(r.renewals, 2);
+	CHECK(r.given_up);
 	CHECK_INT(r.not_before_usec, 1795469410000001);
 	CHECK_INT(r.fault.kind, FAULT_EXPIRED_CODE);
 	CHECK_TEXT(r.fault.detail, "the code expired");
@@ -317,6 +319,7 @@ static void test_golden(void)
 	REQUIRE(decode(b.data, b.len, "crm", &r, NULL) == 0);
 	CHECK_INT(r.generation, 7);
 	CHECK_INT(r.renewals, 1);
+	CHECK(!r.given_up);
 	CHECK_INT(r.fault.kind, FAULT_EXPIRED_CODE);
 	CHECK_TEXT(r.fault.detail, "gone");
 	CHECK_TEXT(secret_expose(r.grant.token.access_token), "at");

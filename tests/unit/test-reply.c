@@ -881,6 +881,49 @@ static void test_revocation(void)
 	}
 }
 
+/* --- introspection --- */
+
+/* It is 1795469410 s now. */
+static void test_introspection(void)
+{
+	static const struct {
+		int status;
+		const char *body;
+		int r;
+		uint64_t left;
+	} cases[] = {
+		{200, "{\"active\":true,\"exp\":1795473010}", 1, 3600 * USEC_PER_S},
+		{200, "{\"active\":true,\"exp\":\"1795469420\"}", 1, 10 * USEC_PER_S},
+		{200, "{\"active\":true,\"exp\":1795469411.5}", 1, 3 * USEC_PER_S / 2},
+		{200, "{\"active\":true,\"exp\":1e300}", 1, TOKEN_LIFETIME_MAX},
+		{200, "{\"active\":true,\"exp\":1795469410}", 0, 7},
+		{200, "{\"active\":true,\"exp\":0}", 0, 7},
+		{200, "{\"active\":true,\"exp\":-5}", 0, 7},
+		{200, "{\"active\":true,\"exp\":null}", 0, 7},
+		{200, "{\"active\":true,\"exp\":\"soon\"}", 0, 7},
+		{200, "{\"active\":true}", 0, 7},
+		{200, "{\"active\":false,\"exp\":1795473010}", 0, 7},
+		{200, "{\"active\":\"true\",\"exp\":1795473010}", 0, 7},
+		{200, "{\"exp\":1795473010}", 0, 7},
+		{200, "[]", 0, 7},
+		{200, "<html>", 0, 7},
+		{200, "", 0, 7},
+		{200, "{\"error\":\"invalid_client\",\"active\":false}", 0, 7},
+		{401, "{\"active\":false}", 0, 7},
+		{404, "", 0, 7},
+		{503, "{\"active\":true,\"exp\":1795473010}", 0, 7},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct exchange_reply reply = reply_of(cases[i].status, cases[i].body);
+		uint64_t left = 7;
+
+		if (reply_introspection(&reply, now, &left) != cases[i].r || left != cases[i].left)
+			TEST_FAIL("%d %s: %llu us are left", cases[i].status, cases[i].body,
+				(unsigned long long)left);
+	}
+}
+
 /* --- memory --- */
 
 static unsigned allocations_left;
@@ -1187,6 +1230,7 @@ static const struct test tests[] = {
 	{"odd lifetimes and intervals of a device code have bounds", test_device_times},
 	{"a device authorization that can't be shown or used is refused", test_device_refused},
 	{"a token is revoked when the provider says so or does not know it", test_revocation},
+	{"when an active token ends is read; all else tells nothing", test_introspection},
 	{"short memory anywhere in a token reply leaves nothing behind", test_token_memory},
 	{"short memory anywhere in a device reply leaves nothing behind", test_device_memory},
 	{"scopes are parted by commas where the provider does so",

@@ -314,6 +314,18 @@ static void test_revocation(void)
 	secret_free(token);
 }
 
+static void test_introspection(void)
+{
+	struct client client = client_of(CLIENT_AUTH_BASIC, "app", "pw");
+	struct secret *token = secret_new_text("a+t");
+	struct exchange_request r = {0};
+
+	CHECK_INT(request_introspection(URL, &client, token, &r), 0);
+	check_request(&r, false, "Basic YXBwOnB3", "token=a%2Bt&token_type_hint=access_token");
+	client_done(&client);
+	secret_free(token);
+}
+
 static void test_metadata(void)
 {
 	struct exchange_request r = {0};
@@ -409,6 +421,8 @@ static const struct test tests[] = {
 	{"client credentials send the scopes and the added parameters, and may be sent again",
 		test_client_credentials},
 	{"a revocation sends token and hint", test_revocation},
+	{"a token is asked about as the client that holds it, and is not spent",
+		test_introspection},
 	{"metadata is asked for without a body", test_metadata},
 	{"a copied client shares nothing", test_client_copy},
 	{"short memory anywhere leaves nothing behind", test_memory},

@@ -169,6 +169,12 @@ static void replies_are_built(void)
 	CHECK_INT(b.len, strlen(b.data) + 1);
 	buf_done(&b);
 	json_free(p);
+	p = wire_invalidate_reply(true, false, NULL);
+	CHECK_INT(wire_build_reply(p, false, &b), 0);
+	CHECK_TEXT(b.data,
+		"{\"parameters\":{\"refreshed\":true,\"unchanged\":false,\"expires_at\":null}}");
+	buf_done(&b);
+	json_free(p);
 	CHECK_INT(wire_build_reply(NULL, true, &b), 0);
 	CHECK_TEXT(b.data, "{\"parameters\":{},\"continues\":true}");
 	buf_done(&b);
