@@ -92,13 +92,13 @@ static int prepare_paste(struct grant *g, struct record_approval *ret)
 		.present = true,
 		.binding = steal(binding),
 		.device.verification_uri = steal(url),
-		.verifier = steal(g->verifier),
-		.nonce = steal(g->nonce),
 		.state = steal(state),
 		.redirect_uri = steal(redirect_uri),
 		.names_issuer = g->endpoints.names_issuer,
 		.expires_usec = USEC_NEVER,
 	};
+	ret->verifier = steal(g->verifier);
+	ret->nonce = steal(g->nonce);
 	return 0;
 }
 

@@ -88,7 +88,7 @@ static int take_row(struct sync *s, struct page *p, int r, struct row *row, cons
 
 	if (r == -EBADMSG)
 		sync_set_fault(s, why);
-	else if (r == 0)
+	else if (r == 0 && row)
 		r = queue_row(s, p, row);
 	if (r < 0 && r != -EBADMSG)
 		return r;
@@ -692,11 +692,11 @@ static int take_page(struct sync *s, struct slot *slot, const struct exchange_re
 	s->locator = retry ? NULL : steal(page.locator);
 	s->ahead = (struct page){
 		.present = true,
-		.tree = steal(page.tree),
 		.counts = !retry,
 		.moves = !retry,
 		.last = !s->locator,
 	};
+	s->ahead.tree = steal(page.tree);
 	salesforce_page_done(&page);
 	return 0;
 }

@@ -58,13 +58,13 @@ struct sync *sync_free(struct sync *s);
 DEFINE_CLEANUP(struct sync, sync_free)
 
 struct sync_want sync_want(const struct sync *s);
-int sync_request(
-	const struct sync *s, unsigned slot, struct exchange_request *ret); /* 0, -ENOMEM */
+int sync_request(const struct sync *s, unsigned i,
+	struct exchange_request *ret);                              /* of slot @i; 0, -ENOMEM */
 enum sync_side sync_slot_side(const struct sync *s, unsigned slot); /* whose server it asks */
 const struct secret *sync_refused_token(const struct sync *s, enum sync_side side);
 struct json *sync_save(const struct sync *s); /* NULL: no memory */
 
-void sync_reply(struct sync *s, unsigned slot, uint32_t serial, const struct exchange_reply *reply,
+void sync_reply(struct sync *s, unsigned i, uint32_t serial, const struct exchange_reply *reply,
 	struct now now);
 /* @token (copied) with its member instance_url, NULL for none; or NULL with @why: not usable. */
 void sync_token(struct sync *s, enum sync_side side, uint32_t serial, const struct secret *token,

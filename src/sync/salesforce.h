@@ -60,11 +60,11 @@ int salesforce_request_bulk(const struct salesforce *sf, const struct secret *to
 	const char *object, const struct names *select, uint64_t until_usec,
 	struct exchange_request *ret);
 int salesforce_request_bulk_state(const struct salesforce *sf, const struct secret *token,
-	const char *job, struct exchange_request *ret);
+	const char *id, struct exchange_request *ret);
 int salesforce_request_bulk_results(const struct salesforce *sf, const struct secret *token,
-	const char *job, const char *locator, unsigned rows, struct exchange_request *ret);
+	const char *id, const char *locator, unsigned rows, struct exchange_request *ret);
 int salesforce_request_bulk_delete(const struct salesforce *sf, const struct secret *token,
-	const char *job, struct exchange_request *ret);
+	const char *id, struct exchange_request *ret);
 
 /* What the readers return: 0 with *ret_verdict set (kind SYNC_OK: the out parameters are filled,
  * else untouched), or -ENOMEM. */
