@@ -416,11 +416,6 @@ void connection_retire(struct connection *c)
 	c->allow = NULL;
 }
 
-bool connection_retired(const struct connection *c)
-{
-	return !c->config;
-}
-
 const char *connection_name(const struct connection *c)
 {
 	return c->name;

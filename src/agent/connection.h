@@ -42,7 +42,6 @@ int connection_reconfigure(struct connection *c, const struct config_connection 
 /* Before the configuration of a connection that was taken out of the file is freed: it only ends
  * what is under way. */
 void connection_retire(struct connection *c);
-bool connection_retired(const struct connection *c);
 
 const char *connection_name(const struct connection *c);
 const struct config_connection *connection_config(const struct connection *c);

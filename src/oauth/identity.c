@@ -37,23 +37,6 @@ void identity_done(struct identity *id)
 	id->claims = json_free(id->claims);
 }
 
-int identity_copy(const struct identity *from, struct identity *ret)
-{
-	struct identity copy = {
-		.issuer = mem_strdup(from->issuer),
-		.subject = mem_strdup(from->subject),
-		.claims = from->claims ? json_copy(from->claims) : NULL,
-	};
-
-	if (!copy.issuer != !from->issuer || !copy.subject != !from->subject ||
-		!copy.claims != !from->claims) {
-		identity_done(&copy);
-		return -ENOMEM;
-	}
-	*ret = copy;
-	return 0;
-}
-
 bool identity_known(const struct identity *id)
 {
 	return id->subject != NULL;

@@ -21,9 +21,7 @@ struct identity {
 /* Claims that may be expected: who needs more than a few of them wants a policy, not a name. */
 #define IDENTITY_EXPECT_MAX 16
 
-void identity_done(struct identity *id);                              /* idempotent */
-int identity_copy(const struct identity *from, struct identity *ret); /* 0, -ENOMEM; *ret must be
-                                                                       * empty */
+void identity_done(struct identity *id); /* idempotent */
 bool identity_known(const struct identity *id);
 /* Is it the same person at the same issuer? */
 bool identity_same(const struct identity *a, const struct identity *b);

@@ -20,16 +20,6 @@ const char *grant_flow_to_string(enum grant_flow flow)
 	return flow_names[flow];
 }
 
-int grant_flow_from_string(const char *text, enum grant_flow *ret)
-{
-	for (unsigned i = 0; i < _GRANT_FLOW_MAX; i++)
-		if (text_equal(text, flow_names[i])) {
-			*ret = (enum grant_flow)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
 bool grant_flow_unattended(enum grant_flow flow)
 {
 	return flow == GRANT_FLOW_CLIENT_CREDENTIALS || flow == GRANT_FLOW_JWT_BEARER;

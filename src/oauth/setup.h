@@ -20,7 +20,6 @@ enum grant_flow {
 };
 
 const char *grant_flow_to_string(enum grant_flow flow);
-int grant_flow_from_string(const char *text, enum grant_flow *ret); /* 0, -EINVAL */
 
 /* Does a token come without a person, whenever one is asked for? */
 bool grant_flow_unattended(enum grant_flow flow);

@@ -244,7 +244,7 @@ static int take_limits(struct sync *s, const struct exchange_reply *reply, struc
 		(unsigned long long)limits.remaining, (unsigned long long)limits.max);
 	set_yes(s, CHECK_API, "the REST API answers");
 	set_yes(s, CHECK_QUOTA, limits.max > 0 ? detail : "the source does not tell its limits");
-	if (limits.max > 0 && !s->settings.unlimited)
+	if (limits.max > 0)
 		pace_set_day(&s->sides[SYNC_SOURCE].pace, limits.max, s->settings.quota_source,
 			s->sides[SYNC_SOURCE].pace.day_ends_wall > s->now.wall_usec
 				? s->sides[SYNC_SOURCE].pace.day_ends_wall

@@ -442,10 +442,6 @@ static void set_paces(struct sync *s)
 	struct pace *source = &s->sides[SYNC_SOURCE].pace, *target = &s->sides[SYNC_TARGET].pace;
 
 	pace_init(source, 0, 0, SYNC_SLOTS);
-	if (s->settings.unlimited) {
-		pace_init(target, 0, 0, MARKETO_PARALLEL);
-		return;
-	}
 	pace_init(target, MARKETO_PER_20S, 20 * USEC_PER_S, MARKETO_PARALLEL);
 	pace_set_day(target, SYNC_TARGET_DAILY, s->settings.quota_target,
 		marketo_quota_reset(s->now.wall_usec));

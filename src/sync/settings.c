@@ -123,7 +123,6 @@ static int read_rest(const struct json *j, struct sync_settings *s)
 		read_word(j, "deletes", deletes_names, _SYNC_DELETES_MAX, &deletes) < 0 ||
 		!json_bool(json_get(j, "start_auto"), &s->start_auto) ||
 		!json_bool(json_get(j, "native_sync_ignored"), &s->native_sync_ignored) ||
-		!json_bool(json_get(j, "unlimited"), &s->unlimited) ||
 		!json_u64(json_get(j, "every_usec"), &s->every_usec) ||
 		!json_u64(json_get(j, "rows_for_bulk"), &s->rows_for_bulk) ||
 		!json_u64(json_get(j, "quota_source"), &source) || source > 100 ||
@@ -202,7 +201,6 @@ struct json *sync_settings_write(const struct sync_settings *s)
 		json_add(j, "deletes", json_new_text(deletes_names[s->deletes])) < 0 ||
 		json_add(j, "start_auto", json_new_bool(s->start_auto)) < 0 ||
 		json_add(j, "native_sync_ignored", json_new_bool(s->native_sync_ignored)) < 0 ||
-		json_add(j, "unlimited", json_new_bool(s->unlimited)) < 0 ||
 		json_add(j, "every_usec", json_new_u64(s->every_usec)) < 0 ||
 		json_add(j, "rows_for_bulk", json_new_u64(s->rows_for_bulk)) < 0 ||
 		json_add(j, "quota_source", json_new_u64(s->quota_source)) < 0 ||

@@ -37,9 +37,7 @@ struct sync_settings {
 	uint64_t every_usec;
 	unsigned quota_source, quota_target; /* percent of the daily allowance */
 	bool native_sync_ignored;
-	/* For tests and benchmarks: 0 as the vendors' limits are. */
-	uint64_t rows_for_bulk; /* initial loads of more rows go by bulk query and import */
-	bool unlimited;
+	uint64_t rows_for_bulk; /* initial loads of more rows go by bulk query */
 };
 
 /* Does the key hold the source's id (then leads that become contacts are re-keyed)? */

@@ -708,7 +708,7 @@ static const char plain[] =
 	"\"target_url\":\"https://123-ABC-456.mktorest.com\",\"key\":\"email\",\"objects\":{\"lead\":"
 	"{\"fields\":{\"IsDeleted\":\"gone\"},\"exclude\":[]},\"contact\":{\"fields\":"
 	"{\"IsDeleted\":\"gone\"},\"exclude\":[]}},\"on_too_long\":\"skip\",\"deletes\":\"flag\","
-	"\"start_auto\":true,\"native_sync_ignored\":false,\"unlimited\":false,"
+	"\"start_auto\":true,\"native_sync_ignored\":false,"
 	"\"every_usec\":300000000,\"rows_for_bulk\":50000,\"quota_source\":50,\"quota_target\":20}";
 
 static void begin(const char *key)

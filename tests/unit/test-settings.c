@@ -13,7 +13,7 @@ static const char whole[] =
 	"\"target_url\":\"https://b.example\",\"key\":\"email\",\"objects\":{\"lead\":{\"fields\":"
 	"{\"Region__c\":\"region\"},\"exclude\":[]},\"contact\":{\"fields\":{},\"exclude\":"
 	"[\"Birthdate\"]}},\"on_too_long\":\"truncate\",\"deletes\":\"delete\",\"start_auto\":true,"
-	"\"native_sync_ignored\":false,\"unlimited\":false,\"every_usec\":300000000,"
+	"\"native_sync_ignored\":false,\"every_usec\":300000000,"
 	"\"rows_for_bulk\":50000,\"quota_source\":50,\"quota_target\":20}";
 
 static int read_text(const char *text, struct sync_settings *ret)
@@ -41,7 +41,7 @@ static void what_is_read_is_there(void)
 	CHECK(names_have(&s.exclude[SYNC_CONTACT], "Birthdate"));
 	CHECK_INT(s.on_too_long, SYNC_TOO_LONG_TRUNCATE);
 	CHECK_INT(s.deletes, SYNC_DELETES_DELETE);
-	CHECK(s.start_auto && !s.native_sync_ignored && !s.unlimited);
+	CHECK(s.start_auto && !s.native_sync_ignored);
 	CHECK_INT(s.every_usec, 300000000);
 	CHECK_INT(s.quota_source, 50);
 	CHECK_INT(s.quota_target, 20);
