@@ -30,6 +30,8 @@ const char *grant_endpoint(const struct grant *g, enum task task)
 {
 	if (task == TASK_IDENTITY && g->setup.approver.url)
 		return g->setup.approver.url;
+	if (task == TASK_IDENTITY && g->check.id_url)
+		return g->check.id_url;
 	return endpoint_in(&g->endpoints, task);
 }
 

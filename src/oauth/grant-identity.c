@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "oauth/grant-state.h"
 #include "oauth/idtoken.h"
+#include "oauth/quirks.h"
 
 /* A key that the provider has withdrawn is trusted no longer than this. */
 #define KEYS_LIFETIME USEC_PER_DAY
@@ -54,6 +55,7 @@ void grant_check_done(struct check *k)
 {
 	json_free(k->claims);
 	identity_done(&k->identity);
+	mem_free(k->id_url);
 	*k = (struct check){.unstored = false};
 }
 
@@ -432,17 +434,26 @@ static const char *authority(const struct grant *g)
 	return g->setup.issuer ? g->setup.issuer : g->setup.endpoints.userinfo;
 }
 
+/* The claim that stands for the subject in what is asked about the approver. */
+static const char *subject_claim(const struct grant *g)
+{
+	const struct grant_approver *a = &g->setup.approver;
+
+	if (a->url)
+		return a->subject ? a->subject : "sub";
+	return g->check.id_url ? "id" : "sub";
+}
+
 /* Nothing more is asked: what was told are the claims of @userinfo and of the id_token, or nothing.
  */
 static void found_out(struct grant *g, const struct json *userinfo, struct now now)
 {
 	struct check *k = &g->check;
-	const char *path = g->setup.approver.url ? g->setup.approver.subject : NULL;
 	struct identity_source source = {
 		.first = k->claims ? k->claims : userinfo,
 		.second = k->claims ? userinfo : NULL,
 		.issuer = authority(g),
-		.subject = path ? path : "sub",
+		.subject = subject_claim(g),
 	};
 	struct verdict v = {.kind = REPLY_MISCONFIGURED};
 	int r = 0;
@@ -571,7 +582,9 @@ static void identity_reply(struct grant *g, const struct json *document, struct 
 	const struct json *claims = g->check.claims;
 	struct fault f;
 
-	if (!claims || text_equal(json_get_text(claims, "sub"), json_get_text(document, "sub"))) {
+	if (!claims ||
+		text_equal(
+			json_get_text(claims, "sub"), json_get_text(document, subject_claim(g)))) {
 		found_out(g, document, now);
 		return;
 	}
@@ -579,6 +592,44 @@ static void identity_reply(struct grant *g, const struct json *document, struct 
 		"who approved can't be proved, so that nothing of it is taken: userinfo is of another "
 		"person (\"sub\") than the id_token");
 	refuse(g, &f, now);
+}
+
+/* "/id/ORG/USER" of an address. */
+static const char *id_path(const char *url)
+{
+	static const char letters[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	const char *path = url ? strstr(url, "/id/") : NULL, *at;
+	size_t org, user;
+
+	if (!path)
+		return NULL;
+	at = path + strlen("/id/");
+	org = strspn(at, letters);
+	if (org == 0 || at[org] != '/')
+		return NULL;
+	user = strspn(at + org + 1, letters);
+	return user > 0 && at[org + 1 + user] == '\0' ? path : NULL;
+}
+
+/* Userinfo is not there, or not for this token: does the token reply tell of another document? It
+ * is asked for at the issuer, since no token is sent to a host that a reply names. */
+static bool ask_at_id(struct grant *g, const struct exchange_reply *reply, struct now now)
+{
+	const struct token *t = &g->record.candidate.grant.token;
+	const char *path = id_path(json_get_text(t->extra, "id"));
+	struct buf url = BUF(METADATA_URL_MAX);
+
+	if (!(g->setup.client.quirks & QUIRK_IDENTITY_AT_ID) || g->setup.approver.url ||
+		!g->setup.issuer || g->check.id_url || !path ||
+		reply->outcome != EXCHANGE_REPLIED ||
+		(reply->status != 403 && reply->status != 404))
+		return false;
+	(void)buf_printf(&url, "%s%s", g->setup.issuer, path); /* failures stick */
+	g->check.id_url = buf_steal(&url);
+	if (!g->check.id_url)
+		search_out_of_memory(g, now);
+	return true;
 }
 
 /* The token was not taken there: another one may be, once. */
@@ -601,7 +652,8 @@ void grant_check_reply(
 	struct json *document = NULL;
 	struct verdict v = {.kind = REPLY_OK};
 
-	if (task == TASK_IDENTITY && !is_optional(g, task) && renew_refused(g, reply, now))
+	if (task == TASK_IDENTITY && !is_optional(g, task) &&
+		(ask_at_id(g, reply, now) || renew_refused(g, reply, now)))
 		return;
 	if (reply_document(reply, now, &document, &v) < 0) {
 		search_out_of_memory(g, now);

@@ -40,6 +40,7 @@ struct check {
 	bool keys_asked;     /* for this candidate: a key that is not among them is not there */
 	bool no_keys;        /* the provider tells no address of its keys */
 	bool no_userinfo;    /* nothing more is to be had from userinfo */
+	char *id_url;        /* asked in its place (QUIRK_IDENTITY_AT_ID) */
 	struct json *claims; /* of the id_token, which is good */
 	bool found_out;      /* all is known that can be */
 	struct identity identity;
@@ -93,6 +94,7 @@ struct grant {
 	/* What the present refresh token took the place of: where a provider answers a repeated
 	 * refresh with it, it is dead. */
 	struct secret *retired;
+	bool by_query;           /* the form was refused (QUIRK_TOKEN_BY_QUERY) */
 	bool longer_wanted;      /* the refresh to come is for a program's sake */
 	unsigned scope_attempts; /* tokens in a row without a required scope */
 	uint64_t report_boot; /* before this, a report that the token is no good is not believed */

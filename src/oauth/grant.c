@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "oauth/grant-state.h"
+#include "oauth/quirks.h"
 
 /* A disk that is full may have room again any moment, and an unwritten token is at stake. */
 #define STORE_RETRY_FIRST (1 * USEC_PER_S)
@@ -151,6 +152,25 @@ static int take_token(struct grant *g, enum task task, struct token *t, struct n
 	return grant_take_approved(g, t, now);
 }
 
+/* A form was refused: may the same in the address be taken? Each time a form is tried first, until
+ * the other one has worked. */
+static bool try_query(
+	struct grant *g, enum task task, const struct exchange_reply *reply, struct now now)
+{
+	bool refused = reply->outcome == EXCHANGE_REPLIED && !reply->retry_after[0] &&
+		((reply->status >= 400 && reply->status < 500 && reply->status != 408 &&
+			 reply->status != 429) ||
+			reply->status == 501);
+
+	if (!(g->setup.client.quirks & QUIRK_TOKEN_BY_QUERY) || task != TASK_REFRESH ||
+		g->setup.flow != GRANT_FLOW_CLIENT_CREDENTIALS || !refused)
+		return false;
+	g->by_query = !g->by_query;
+	if (g->by_query)
+		grant_begin(g, task, now);
+	return g->by_query;
+}
+
 static void token_reply(
 	struct grant *g, enum task task, const struct exchange_reply *reply, struct now now)
 {
@@ -167,7 +187,7 @@ static void token_reply(
 		v.lost = true;
 		fault_set(&v.fault, FAULT_INTERNAL, "out of memory");
 	}
-	if (v.kind != REPLY_OK)
+	if (v.kind != REPLY_OK && !try_query(g, task, reply, now))
 		grant_fail_task(g, task, &v, now);
 }
 
@@ -673,6 +693,23 @@ struct outgoing {
 	struct params later; /* added to those that follow it */
 };
 
+static int build_client_credentials(const struct grant *g, const char *url,
+	const struct outgoing *with, struct exchange_request *ret)
+{
+	_cleanup_(exchange_request_done) struct exchange_request request = {.url = NULL};
+	int r;
+
+	r = request_client_credentials(
+		url, &with->client, &g->setup.scopes, &with->first, &request);
+	if (r == 0 && g->by_query)
+		r = request_by_query(&request);
+	if (r < 0)
+		return r;
+	*ret = request;
+	request = (struct exchange_request){.url = NULL};
+	return 0;
+}
+
 static int build_token_request(const struct grant *g, const char *url, const struct outgoing *with,
 	struct exchange_request *ret)
 {
@@ -685,8 +722,7 @@ static int build_token_request(const struct grant *g, const char *url, const str
 		return request_refresh(url, &with->client, g->record.grant.token.refresh_token,
 			&setup->scopes, &with->later, ret);
 	case GRANT_FLOW_CLIENT_CREDENTIALS:
-		return request_client_credentials(
-			url, &with->client, &setup->scopes, &with->first, ret);
+		return build_client_credentials(g, url, with, ret);
 	case GRANT_FLOW_JWT_BEARER:
 		if (!audience)
 			audience = setup->issuer ? setup->issuer : url;

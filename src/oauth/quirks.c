@@ -138,6 +138,36 @@ const struct quirk_row quirks_table[QUIRKS_N] = {
 		.seen = "2026-11-24",
 		.story = "quirk-device-scopes",
 	},
+	{
+		.flag = QUIRK_IDENTITY_AT_ID,
+		.name = "identity_at_id",
+		.does = "A token reply tells in id where the approver is described: that path of the "
+			"issuer is asked where userinfo gives nothing.",
+		.source = "https://help.salesforce.com/s/articleView?"
+			  "id=sf.remoteaccess_using_openid.htm",
+		.seen = "2026-11-24",
+		.story = "quirk-identity-at-id",
+	},
+	{
+		.flag = QUIRK_SCOPE_BY_ADMIN,
+		.name = "scope_by_admin",
+		.does = "Where nobody approves, the scopes are those that an administrator has set "
+			"at the provider, and a parameter for them is refused: none is sent.",
+		.source = "https://help.salesforce.com/s/articleView?"
+			  "id=sf.remoteaccess_oauth_jwt_flow.htm",
+		.seen = "2026-11-24",
+		.story = "quirk-scope-by-admin",
+	},
+	{
+		.flag = QUIRK_TOKEN_BY_QUERY,
+		.name = "token_by_query",
+		.does = "A token by client_credentials is shown to be asked for by GET, with the "
+			"parameters in the address: that is done where a form is refused.",
+		.source = "https://experienceleague.adobe.com/en/docs/marketo-developer/marketo/"
+			  "rest/authentication",
+		.seen = "2026-11-24",
+		.story = "quirk-token-by-query",
+	},
 };
 
 const char *quirk_name(unsigned i)

@@ -23,8 +23,11 @@ enum quirk {
 	QUIRK_NO_PKCE_DEVICE = 1u << 11,
 	QUIRK_NO_PKCE_PASTE = 1u << 12,
 	QUIRK_DEVICE_SCOPES = 1u << 13,
+	QUIRK_IDENTITY_AT_ID = 1u << 14,
+	QUIRK_SCOPE_BY_ADMIN = 1u << 15,
+	QUIRK_TOKEN_BY_QUERY = 1u << 16,
 };
-#define QUIRKS_N 14
+#define QUIRKS_N 17
 
 struct quirk_row {
 	enum quirk flag;

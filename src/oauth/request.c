@@ -397,15 +397,40 @@ int request_refresh(const char *url, const struct client *client,
 	return form_finish(&form, url, client, parameters, true, ret);
 }
 
+/* Where nobody approves. */
+static int form_add_free_scopes(
+	struct buf *form, const struct client *client, const struct names *scopes)
+{
+	return client->quirks & QUIRK_SCOPE_BY_ADMIN ? 0 : form_add_scopes(form, client, scopes);
+}
+
 int request_client_credentials(const char *url, const struct client *client,
 	const struct names *scopes, const struct params *parameters, struct exchange_request *ret)
 {
 	_cleanup_(buf_done) struct buf form = BUF(REQUEST_BODY_MAX);
 
 	form_add_text(&form, "grant_type", "client_credentials");
-	if (form_add_scopes(&form, client, scopes) < 0)
+	if (form_add_free_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
 	return form_finish(&form, url, client, parameters, false, ret);
+}
+
+int request_by_query(struct exchange_request *r)
+{
+	_cleanup_(buf_done) struct buf url = BUF(REQUEST_BODY_MAX);
+	char *whole;
+
+	(void)buf_printf(
+		&url, "%s%c", r->url, strchr(r->url, '?') ? '&' : '?'); /* failures stick */
+	(void)buf_add(&url, secret_expose(r->body), secret_len(r->body));
+	whole = buf_steal(&url);
+	if (!whole)
+		return -ENOMEM;
+	mem_free(r->url);
+	r->url = whole;
+	r->body = secret_free(r->body);
+	r->method = EXCHANGE_GET;
+	return 0;
 }
 
 int request_jwt_bearer(const char *url, const struct client *client, const char *subject,
@@ -421,7 +446,7 @@ int request_jwt_bearer(const char *url, const struct client *client, const char 
 		return r;
 	form_add_text(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
 	form_add_secret(&form, "assertion", assertion);
-	if (form_add_scopes(&form, client, scopes) < 0)
+	if (form_add_free_scopes(&form, client, scopes) < 0)
 		return -ENOMEM;
 	return form_finish(&form, url, client, parameters, false, ret);
 }

@@ -93,6 +93,10 @@ int request_refresh(const char *url, const struct client *client,
 int request_client_credentials(const char *url, const struct client *client,
 	const struct names *scopes, const struct params *parameters, struct exchange_request *ret);
 
+/* Turn a form into a GET with the form in the address (QUIRK_TOKEN_BY_QUERY). 0, -ENOMEM with @r as
+ * it was. */
+int request_by_query(struct exchange_request *r);
+
 /* JWT bearer request (RFC 7523 §2.1): an assertion by @client that @subject has allowed it, for
  * @audience, with the claims @more; it spends nothing. */
 int request_jwt_bearer(const char *url, const struct client *client, const char *subject,

@@ -66,6 +66,7 @@ void sync_check_begin(struct sync *s)
 {
 	for (unsigned i = 0; i < _CHECK_MAX; i++)
 		set(s, (enum check)i, UNKNOWN, "not checked yet");
+	s->older_describe = false;
 	s->mode = MODE_CHECK;
 	s->step = STEP_VERSIONS;
 }
@@ -122,18 +123,27 @@ static int make_maps(struct sync *s)
 	return 0;
 }
 
+static void add_hidden(struct buf *text, enum sync_object object, const char *name)
+{
+	(void)buf_printf(text, "; %s.%s is not visible to the user", /* cut where it is long */
+		sync_object_api_name(object), name);
+}
+
 /* Hidden fields of the default map are no obstacle, but are told. */
 static void list_hidden(struct sync *s)
 {
 	_cleanup_(buf_done) struct buf text = BUF(FAULT_DETAIL_MAX - 1);
 
 	(void)buf_add_text(&text, "the map is in order"); /* cut where it is long */
-	for (unsigned o = 0; o < _SYNC_OBJECT_MAX; o++)
-		for (size_t i = 0; i < s->maps[o].n; i++)
-			if (s->maps[o].entries[i].problem == MAP_HIDDEN)
-				(void)buf_printf(&text, "; %s.%s is not visible to the user",
-					sync_object_api_name((enum sync_object)o),
-					s->maps[o].entries[i].from);
+	for (unsigned o = 0; o < _SYNC_OBJECT_MAX; o++) {
+		const struct map *m = &s->maps[o];
+
+		for (size_t i = 0; i < m->unseen.n; i++)
+			add_hidden(&text, (enum sync_object)o, m->unseen.items[i]);
+		for (size_t i = 0; i < m->n; i++)
+			if (m->entries[i].problem == MAP_HIDDEN)
+				add_hidden(&text, (enum sync_object)o, m->entries[i].from);
+	}
 	set_yes(s, CHECK_FIELDS, buf_text(&text));
 }
 
@@ -231,6 +241,9 @@ void sync_check_step(struct sync *s)
 
 /* --- replies --- */
 
+static const char api_answers[] = "the REST API answers";
+static const char no_limits[] = "the source does not tell its limits";
+
 static int take_limits(struct sync *s, const struct exchange_reply *reply, struct sync_verdict *v)
 {
 	struct salesforce_limits limits = {0};
@@ -242,8 +255,8 @@ static int take_limits(struct sync *s, const struct exchange_reply *reply, struc
 		return r;
 	(void)snprintf(detail, sizeof(detail), "%llu of %llu calls are left",
 		(unsigned long long)limits.remaining, (unsigned long long)limits.max);
-	set_yes(s, CHECK_API, "the REST API answers");
-	set_yes(s, CHECK_QUOTA, limits.max > 0 ? detail : "the source does not tell its limits");
+	set_yes(s, CHECK_API, api_answers);
+	set(s, CHECK_QUOTA, limits.max > 0 ? YES : UNKNOWN, limits.max > 0 ? detail : no_limits);
 	if (limits.max > 0)
 		pace_set_day(&s->sides[SYNC_SOURCE].pace, limits.max, s->settings.quota_source,
 			s->sides[SYNC_SOURCE].pace.day_ends_wall > s->now.wall_usec
@@ -264,6 +277,7 @@ static int take_describe(struct sync *s, const struct exchange_reply *reply, str
 		return r;
 	salesforce_object_done(&s->objects[d]);
 	s->objects[d] = o;
+	set_yes(s, CHECK_API, api_answers);
 	(void)snprintf(detail, sizeof(detail), "the user may not query %s: give its profile Read",
 		describe_names[d]);
 	if (!o.queryable && d != DESCRIBE_ACCOUNT)
@@ -307,7 +321,9 @@ static int take_target(struct sync *s, const struct exchange_reply *reply, struc
 	s->target_fields = f;
 	set_yes(s, CHECK_TARGET, "persons can be described");
 	check_key(s);
-	if (!f.native_sync)
+	if (s->older_describe)
+		set(s, CHECK_NATIVE_SYNC, UNKNOWN, "the target has no describe2, which would tell");
+	else if (!f.native_sync)
 		set_yes(s, CHECK_NATIVE_SYNC, "seems to be off");
 	else if (s->settings.native_sync_ignored)
 		set_yes(s, CHECK_NATIVE_SYNC, "seems to be on; ignored, as configured");
@@ -329,7 +345,7 @@ static int take_usage(struct sync *s, const struct exchange_reply *reply, struct
 		return r;
 	(void)snprintf(detail, sizeof(detail), "%.60s; the target counts %llu calls today",
 		s->checks[CHECK_QUOTA].detail, (unsigned long long)today);
-	set_yes(s, CHECK_QUOTA, detail);
+	set(s, CHECK_QUOTA, s->checks[CHECK_QUOTA].ok, detail); /* ours is told by the source */
 	return 0;
 }
 
@@ -371,23 +387,53 @@ int sync_check_reply(struct sync *s, const struct slot *slot, const struct excha
 	return r;
 }
 
-void sync_check_failed(struct sync *s, const struct slot *slot, const struct sync_verdict *v)
+/* Is it the API as a whole that is refused? The limits alone may be hidden from the user. */
+static bool is_without_api(const struct sync_verdict *v)
+{
+	return text_starts(v->code, "API_") || text_equal(v->code, "INVALID_SESSION_ID");
+}
+
+static void describe_failed(struct sync *s, const struct sync_verdict *v)
 {
 	char detail[FAULT_DETAIL_MAX];
 
+	(void)snprintf(detail, sizeof(detail), "%s: %.400s", describe_names[s->step - STEP_LEAD],
+		v->fault.detail);
+	if (is_without_api(v))
+		set_no(s, CHECK_API, v->fault.detail);
+	set_no(s, CHECK_OBJECTS, detail);
+}
+
+/* The address of describe2 is not there: some instances have the older one only. */
+static bool ask_older(struct sync *s, const struct sync_verdict *v)
+{
+	if (s->older_describe || v->kind != SYNC_BLOCKED ||
+		(*v->code && !text_equal(v->code, "610")))
+		return false;
+	s->older_describe = true;
+	s->slots[READER].job = JOB_NONE;
+	return true;
+}
+
+void sync_check_failed(struct sync *s, const struct slot *slot, const struct sync_verdict *v)
+{
 	(void)slot;
+	if (s->step == STEP_TARGET && ask_older(s, v))
+		return;
 	switch (s->step) {
 	case STEP_VERSIONS:
 	case STEP_LIMITS:
+		if (s->step == STEP_LIMITS && !is_without_api(v)) {
+			set(s, CHECK_QUOTA, UNKNOWN, no_limits);
+			break;
+		}
 		set_no(s, CHECK_API, v->fault.detail);
 		s->slots[READER].job = JOB_NONE;
 		s->step = STEP_END; /* the rest would fail for the same reason */
 		return;
 	case STEP_LEAD:
 	case STEP_CONTACT:
-		(void)snprintf(detail, sizeof(detail), "%s: %.400s",
-			describe_names[s->step - STEP_LEAD], v->fault.detail);
-		set_no(s, CHECK_OBJECTS, detail);
+		describe_failed(s, v);
 		break;
 	case STEP_ACCOUNT: /* its fields are then hidden */
 		salesforce_object_done(&s->objects[DESCRIBE_ACCOUNT]);

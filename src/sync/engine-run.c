@@ -257,6 +257,7 @@ static void commit_page(struct sync *s)
 static void begin_object(struct sync *s, enum sync_object object)
 {
 	s->object = object;
+	s->pages_only = false;
 	s->phase = PHASE_RETRY;
 	s->locator = mem_free(s->locator);
 	s->window_usec = USEC_NEVER;
@@ -942,12 +943,21 @@ static void narrow(struct sync *s, const struct sync_verdict *v)
 	} else if (job == JOB_RETRY) { /* they stay due; the others do not wait for them */
 		s->slots[READER].job = JOB_NONE;
 		s->phase = PHASE_COUNT;
-	} else if (job == JOB_COUNT || job == JOB_QUERY) {
+	} else if ((job == JOB_COUNT || job == JOB_QUERY) && !s->pages_only) {
 		s->phase = PHASE_BULK;
 		sync_begin(s, READER, JOB_BULK);
 	} else {
 		restart(s, &v->fault);
 	}
+}
+
+/* Not all editions and users have the Bulk API. Pages can do the same, only slower; what forbids
+ * these, too, is then told. */
+static void read_pages(struct sync *s)
+{
+	s->pages_only = true;
+	s->phase = PHASE_QUERY;
+	begin_query(s);
 }
 
 static void reader_failed(struct sync *s, const struct sync_verdict *v)
@@ -956,6 +966,8 @@ static void reader_failed(struct sync *s, const struct sync_verdict *v)
 
 	if (v->kind == SYNC_SPLIT)
 		narrow(s, v);
+	else if (v->kind == SYNC_BLOCKED && (job == JOB_COUNT || job == JOB_BULK) && !s->pages_only)
+		read_pages(s);
 	else if (v->kind == SYNC_RESTART || job == JOB_BULK_STATE || job == JOB_BULK_RESULTS)
 		restart(s, &v->fault); /* the job is gone; what forbids it forbids another one */
 	else

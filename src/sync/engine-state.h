@@ -147,7 +147,8 @@ struct sync {
 	/* checks */
 	enum { MODE_CHECK, MODE_BLOCKED, MODE_READY, MODE_RUN } mode;
 	bool started, stopped;
-	unsigned step; /* of the checks */
+	unsigned step;       /* of the checks */
+	bool older_describe; /* of the target, which lacks the newer one */
 	struct check_result checks[_CHECK_MAX];
 	struct salesforce_object objects[_DESCRIBE_MAX];
 	struct marketo_fields target_fields;
@@ -159,6 +160,7 @@ struct sync {
 	struct progress progress[_SYNC_OBJECT_MAX];
 	enum sync_object object;
 	enum phase phase;
+	bool pages_only;          /* counting or bulk was refused for the object */
 	bool passing;             /* a cycle is under way */
 	uint64_t cycle_wall;      /* it began */
 	uint64_t cycle_done_wall; /* the last whole one began */

@@ -188,13 +188,13 @@ int sync_request(const struct sync *s, unsigned i, struct exchange_request *ret)
 
 	switch (slot->job) {
 	case JOB_VERSIONS:
-		return salesforce_request_versions(&s->source, ret);
+		return salesforce_request_versions(&s->source, token, ret);
 	case JOB_LIMITS:
 		return salesforce_request_limits(&s->source, token, ret);
 	case JOB_DESCRIBE:
 		return sync_check_request(s, token, ret);
 	case JOB_TARGET_DESCRIBE:
-		return marketo_request_describe(s->target, token, ret);
+		return marketo_request_describe(s->target, token, s->older_describe, ret);
 	case JOB_USAGE:
 		return marketo_request_usage(s->target, token, ret);
 	case JOB_COUNT:

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
@@ -29,8 +30,16 @@ int fields_add(
 	copy = mem_strdup(name);
 	if (!copy)
 		return -ENOMEM;
-	f->items[f->n++] = (struct field){copy, type, length, writable};
+	f->items[f->n++] = (struct field){copy, type, length, writable, NULL};
 	return 0;
+}
+
+int fields_label(struct fields *f, const char *label)
+{
+	struct field *last = &f->items[f->n - 1];
+
+	last->label = mem_strdup(label);
+	return last->label ? 0 : -ENOMEM;
 }
 
 static int compare(const void *a, const void *b)
@@ -55,10 +64,34 @@ const struct field *fields_find(const struct fields *f, const char *name)
 	return bsearch(&key, f->items, f->n, sizeof(*f->items), compare);
 }
 
-void fields_done(struct fields *f)
+static bool is_called(const char *text, const char *label)
+{
+	if (!text)
+		return false;
+	for (;; text++, label++) {
+		text += strspn(text, " ");
+		label += strspn(label, " ");
+		if (strncasecmp(text, label, 1) != 0)
+			return false;
+		if (!*text)
+			return true;
+	}
+}
+
+const struct field *fields_find_label(const struct fields *f, const char *label)
 {
 	for (size_t i = 0; i < f->n; i++)
+		if (is_called(f->items[i].name, label) || is_called(f->items[i].label, label))
+			return &f->items[i];
+	return NULL;
+}
+
+void fields_done(struct fields *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
 		mem_free(f->items[i].name);
+		mem_free(f->items[i].label);
+	}
 	mem_free(f->items);
 	*f = (struct fields){0};
 }

@@ -22,6 +22,7 @@ struct field {
 	enum field_type type;
 	size_t length; /* of texts, in characters; 0: not told */
 	bool writable; /* source: of no matter; target: may be written by us */
+	char *label;   /* what people call it; NULL: not told */
 };
 
 struct fields {
@@ -33,8 +34,13 @@ struct fields {
 /* 0, -ENOMEM, -EMSGSIZE where there are too many. */
 int fields_add(
 	struct fields *f, const char *name, enum field_type type, size_t length, bool writable);
+/* Give the field added last its label. 0, -ENOMEM. */
+int fields_label(struct fields *f, const char *label);
 /* By name, for fields_find(). Names differ by more than case at both vendors. */
 void fields_sort(struct fields *f);
 /* The field @name, without regard to case; NULL where there is none. */
 const struct field *fields_find(const struct fields *f, const char *name);
+/* The field whose name or label is @label, without regard to case and blanks; NULL where there is
+ * none. */
+const struct field *fields_find_label(const struct fields *f, const char *label);
 void fields_done(struct fields *f);

@@ -90,17 +90,37 @@ static const struct pair contact_defaults[] = {
 	{"Account.Website", "website"},
 };
 
+/* Marketo documents these by what its pages call them; the names its API has for them differ, and
+ * who never had its own sync has no such fields. */
+static const struct pair lead_labels[] = {
+	{"ConvertedDate", "SFDC Converted Date"},
+	{"CreatedDate", "SFDC Created Date"},
+	{"IsConverted", "SFDC Is Converted"},
+	{"IsDeleted", "SFDC Is Deleted"},
+};
+static const struct pair contact_labels[] = {
+	{"CreatedDate", "SFDC Created Date"},
+	{"IsDeleted", "SFDC Is Deleted"},
+	{"Account.Type", "Account Type"},
+};
+
 static const struct {
 	const struct pair *pairs;
 	size_t n;
+	const struct pair *labels;
+	size_t n_labels;
 } defaults[_SYNC_OBJECT_MAX] = {
-	[SYNC_LEAD] = {lead_defaults, ELEMENTS(lead_defaults)},
-	[SYNC_CONTACT] = {contact_defaults, ELEMENTS(contact_defaults)},
+	[SYNC_LEAD] = {lead_defaults, ELEMENTS(lead_defaults), lead_labels, ELEMENTS(lead_labels)},
+	[SYNC_CONTACT] = {contact_defaults, ELEMENTS(contact_defaults), contact_labels,
+		ELEMENTS(contact_labels)},
 };
 
-/* What is read of every record, whatever is mapped. */
-static const char *const always[] = {"Id", "SystemModstamp", "IsDeleted", "MasterRecordId"};
-static const char *const of_leads[] = {"IsConverted", "ConvertedContactId"};
+/* What is read of every record, whatever is mapped: nothing works without the first ones; the
+ * others tell what became of it, the last ones of leads only. */
+static const char *const always[] = {"Id", "SystemModstamp"};
+static const char *const fates[] = {
+	"IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId"};
+#define FATES_OF_ALL 2
 
 static const char account_prefix[] = "Account.";
 
@@ -211,10 +231,27 @@ static bool is_read_always(const char *name)
 	for (size_t i = 0; i < ELEMENTS(always); i++)
 		if (text_equal(name, always[i]))
 			return true;
-	for (size_t i = 0; i < ELEMENTS(of_leads); i++)
-		if (text_equal(name, of_leads[i]))
+	for (size_t i = 0; i < ELEMENTS(fates); i++)
+		if (text_equal(name, fates[i]))
 			return true;
 	return false;
+}
+
+static int add_once(struct names *l, const char *name)
+{
+	return names_have(l, name) ? 0 : names_add(l, name, strlen(name));
+}
+
+static int list_system(struct map *m, const struct fields *source)
+{
+	size_t n = m->object == SYNC_LEAD ? ELEMENTS(fates) : FATES_OF_ALL;
+	int r = 0;
+
+	for (size_t i = 0; i < ELEMENTS(always) && r == 0; i++)
+		r = add_once(&m->system, always[i]);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_once(fields_find(source, fates[i]) ? &m->system : &m->unseen, fates[i]);
+	return r;
 }
 
 static int list_unmapped(struct map *m, const struct fields *source)
@@ -230,6 +267,30 @@ static int list_unmapped(struct map *m, const struct fields *source)
 	return 0;
 }
 
+static int add_default(struct map *m, const struct sync_settings *settings,
+	const struct sides *sides, const char *from, const char *to)
+{
+	if (is_given(&settings->fields[m->object], from, to) ||
+		is_excluded(&settings->exclude[m->object], from))
+		return 0;
+	return add_entry(m, sides, from, to, false);
+}
+
+static int add_labelled(
+	struct map *m, const struct sync_settings *settings, const struct sides *sides)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < defaults[m->object].n_labels && r == 0; i++) {
+		const struct pair *p = &defaults[m->object].labels[i];
+		const struct field *to = fields_find_label(sides->target, p->to);
+
+		if (to && to->writable)
+			r = add_default(m, settings, sides, p->from, to->name);
+	}
+	return r;
+}
+
 static int add_all(struct map *m, const struct sync_settings *settings, const struct sides *sides)
 {
 	const struct params *given = &settings->fields[m->object];
@@ -237,13 +298,13 @@ static int add_all(struct map *m, const struct sync_settings *settings, const st
 
 	for (size_t i = 0; i < given->n && r == 0; i++)
 		r = add_entry(m, sides, given->items[i].name, given->items[i].value, true);
-	for (size_t i = 0; i < defaults[m->object].n && r == 0; i++) {
-		const struct pair *p = &defaults[m->object].pairs[i];
-
-		if (!is_given(given, p->from, p->to) &&
-			!is_excluded(&settings->exclude[m->object], p->from))
-			r = add_entry(m, sides, p->from, p->to, false);
-	}
+	for (size_t i = 0; i < defaults[m->object].n && r == 0; i++)
+		r = add_default(m, settings, sides, defaults[m->object].pairs[i].from,
+			defaults[m->object].pairs[i].to);
+	if (r == 0)
+		r = add_labelled(m, settings, sides);
+	if (r == 0)
+		r = list_system(m, sides->source);
 	return r < 0 ? r : list_unmapped(m, sides->source);
 }
 
@@ -271,6 +332,8 @@ void map_done(struct map *m)
 		mem_free(m->entries[i].to);
 	}
 	mem_free(m->entries);
+	names_done(&m->system);
+	names_done(&m->unseen);
 	names_done(&m->unmapped);
 	*m = (struct map){.object = m->object};
 }
@@ -363,20 +426,13 @@ bool map_blocked(const struct map *m, const struct sync_settings *settings, stru
 	return true;
 }
 
-static int add_once(struct names *l, const char *name)
-{
-	return names_have(l, name) ? 0 : names_add(l, name, strlen(name));
-}
-
 int map_select(const struct map *m, struct names *ret)
 {
 	struct names l = {0};
 	int r = 0;
 
-	for (size_t i = 0; i < ELEMENTS(always) && r == 0; i++)
-		r = add_once(&l, always[i]);
-	for (size_t i = 0; m->object == SYNC_LEAD && i < ELEMENTS(of_leads) && r == 0; i++)
-		r = add_once(&l, of_leads[i]);
+	for (size_t i = 0; i < m->system.n && r == 0; i++)
+		r = add_once(&l, m->system.items[i]);
 	for (size_t i = 0; i < m->n && r == 0; i++)
 		if (map_entry_is_used(&m->entries[i]))
 			r = add_once(&l, m->entries[i].from);

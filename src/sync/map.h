@@ -38,6 +38,8 @@ struct map {
 	enum sync_object object;
 	struct map_entry *entries;
 	size_t n;
+	struct names system;   /* what is read of every record to tell what became of it */
+	struct names unseen;   /* what of that the source does not show */
 	struct names unmapped; /* fields the source shows that go nowhere */
 	unsigned counts[_MAP_PROBLEM_MAX];
 };
@@ -55,8 +57,9 @@ void map_done(struct map *m);
  * problem are left out. */
 bool map_blocked(const struct map *m, const struct sync_settings *settings, struct fault *reterr);
 
-/* The fields to select at the source, for this map: those in use, and Id, SystemModstamp,
- * IsDeleted, MasterRecordId, and for leads IsConverted, ConvertedContactId; each once. */
+/* The fields to select at the source, for this map: those in use, and Id, SystemModstamp, and where
+ * they are shown IsDeleted, MasterRecordId, and for leads IsConverted, ConvertedContactId; each
+ * once. */
 int map_select(const struct map *m, struct names *ret);
 
 /* Is the entry sent, not only shown? */

@@ -227,8 +227,10 @@ static int read_field(const struct json *field, struct marketo_fields *f)
 {
 	const struct json *rest = json_get(field, "rest");
 	const char *name = json_get_text(rest ? rest : field, "name");
+	const char *label = json_get_text(field, "displayName");
 	bool writable = false, managed = false;
 	uint64_t length = 0;
+	int r;
 
 	if (!name || !json_get_text(field, "dataType"))
 		return 0;
@@ -239,7 +241,8 @@ static int read_field(const struct json *field, struct marketo_fields *f)
 		writable = !writable;
 	(void)json_bool(json_get(field, "crmManaged"), &managed); /* absent: no */
 	f->native_sync |= managed;
-	return fields_add(&f->fields, name, type_of(field), (size_t)length, writable);
+	r = fields_add(&f->fields, name, type_of(field), (size_t)length, writable);
+	return r == 0 && label ? fields_label(&f->fields, label) : r;
 }
 
 static int read_fields(const struct json *list, struct marketo_fields *f)

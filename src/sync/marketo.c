@@ -134,9 +134,10 @@ static int post(const char *base, const struct secret *token, const char *path, 
 }
 
 int marketo_request_describe(
-	const char *base, const struct secret *token, struct exchange_request *ret)
+	const char *base, const struct secret *token, bool older, struct exchange_request *ret)
 {
-	return get(base, token, "/rest/v1/leads/describe2.json", ret);
+	return get(base, token,
+		older ? "/rest/v1/leads/describe.json" : "/rest/v1/leads/describe2.json", ret);
 }
 
 int marketo_request_usage(

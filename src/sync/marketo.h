@@ -26,8 +26,9 @@ int marketo_base(const char *host, char **ret); /* 0, -EINVAL, -ENOMEM */
 
 /* Requests: 0, -ENOMEM; *ret must be empty. At most MARKETO_BATCH_MAX records at once. */
 
+/* describe2, or the describe of before it. */
 int marketo_request_describe(
-	const char *base, const struct secret *token, struct exchange_request *ret); /* describe2 */
+	const char *base, const struct secret *token, bool older, struct exchange_request *ret);
 int marketo_request_usage(
 	const char *base, const struct secret *token, struct exchange_request *ret);
 /* createOrUpdate, or updateOnly, of @n input objects by @key. */

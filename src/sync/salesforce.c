@@ -40,6 +40,23 @@ static bool is_below(const char *host, size_t len, const char *domain)
 	return len > n && strncasecmp(host + len - n, domain, n) == 0;
 }
 
+/* ":8443" or nothing, and perhaps a slash. */
+static bool is_port(const char *text)
+{
+	if (*text == ':' && strspn(text + 1, "0123456789") > 0)
+		text += 1 + strspn(text + 1, "0123456789");
+	return *text == '\0' || text_equal(text, "/");
+}
+
+/* The same server, at whatever port. */
+static bool is_same_name(const char *a, const char *b)
+{
+	size_t n = strcspn(a, ":/?#@\\");
+
+	return n > 0 && n == strcspn(b, ":/?#@\\") && strncasecmp(a, b, n) == 0 && is_port(a + n) &&
+		is_port(b + n);
+}
+
 bool salesforce_trusts(const char *source_url, const char *instance_url)
 {
 	static const char *const domains[] = {".salesforce.com", ".force.com", ".salesforce.mil",
@@ -53,8 +70,7 @@ bool salesforce_trusts(const char *source_url, const char *instance_url)
 	len = strcspn(host, "/?#@\\");
 	if (len == 0 || (host[len] != '\0' && !text_equal(host + len, "/")))
 		return false;
-	if (strlen(source_url) == sizeof(scheme) - 1 + len &&
-		strncasecmp(source_url, instance_url, sizeof(scheme) - 1 + len) == 0)
+	if (is_same_name(source_url + sizeof(scheme) - 1, host))
 		return true;
 	if (memchr(host, ':', len))
 		return false;
@@ -83,12 +99,13 @@ static int finish(enum exchange_method method, struct buf *url, const struct sec
 	return r;
 }
 
-int salesforce_request_versions(const struct salesforce *sf, struct exchange_request *ret)
+int salesforce_request_versions(
+	const struct salesforce *sf, const struct secret *token, struct exchange_request *ret)
 {
 	struct buf url = BUF(REST_URL_MAX);
 
 	(void)buf_printf(&url, "%s/services/data", sf->base); /* failures stick */
-	return finish(EXCHANGE_GET, &url, NULL, ret);
+	return finish(EXCHANGE_GET, &url, token, ret);
 }
 
 static int get(const struct salesforce *sf, const struct secret *token, const char *path,

@@ -21,11 +21,13 @@ struct salesforce {
 	unsigned version; /* 0: not known yet */
 };
 
-/* Is @instance_url one a token may be sent to: https, and the configured host or below a domain of
- * Salesforce? */
+/* Is @instance_url one a token may be sent to: https, and the configured host, at any port, or
+ * below a domain of Salesforce? */
 bool salesforce_trusts(const char *source_url, const char *instance_url);
 
-int salesforce_request_versions(const struct salesforce *sf, struct exchange_request *ret);
+/* Salesforce asks for no token here; who stands in front of it may. */
+int salesforce_request_versions(
+	const struct salesforce *sf, const struct secret *token, struct exchange_request *ret);
 int salesforce_request_limits(
 	const struct salesforce *sf, const struct secret *token, struct exchange_request *ret);
 /* @object: "Lead", "Contact", "Account". */

@@ -123,6 +123,33 @@ static void defaults_are_held_against_both_sides(void)
 	clear();
 }
 
+/* Marketo's own map names some fields by what people call them. */
+static void some_defaults_are_found_by_their_label(void)
+{
+	sides("email");
+	field(&target, "sfdcIsDeleted", FIELD_BOOLEAN, 0, true);
+	field(&target, "custom17", FIELD_DATETIME, 0, true);
+	REQUIRE(fields_label(&target, "SFDC Created Date") == 0);
+	field(&target, "accountType", FIELD_STRING, 255, false);
+	REQUIRE(fields_label(&target, "Account Type") == 0);
+	fields_sort(&target);
+	make(SYNC_LEAD);
+	CHECK_INT(problem("IsDeleted"), MAP_OK);
+	CHECK_INT(problem("CreatedDate"), MAP_OK);
+	CHECK_INT(problem("IsConverted"), _MAP_PROBLEM_MAX);
+	CHECK_INT(
+		convert(",\"Email\":\"a@c.example\",\"CreatedDate\":\"2026-11-22T10:00:00.000+0000\""),
+		0);
+	CHECK(row && strstr(row->json, "\"custom17\":\"2026-11-22T10:00:00Z\""));
+	make(SYNC_CONTACT);
+	CHECK_INT(problem("Account.Type"), _MAP_PROBLEM_MAX);
+	give(SYNC_LEAD, "IsDeleted", "gone");
+	make(SYNC_LEAD);
+	CHECK_TEXT(map.entries[0].to, "gone");
+	CHECK_INT(problem("CreatedDate"), MAP_OK);
+	clear();
+}
+
 static void what_is_given_wins_and_blocks(void)
 {
 	static const struct {
@@ -190,8 +217,37 @@ static void what_is_read_is_named_once(void)
 	make(SYNC_LEAD);
 	REQUIRE(map_select(&map, &l) == 0);
 	joined = names_join(&l, ",");
-	CHECK_TEXT(joined,
-		"Id,SystemModstamp,IsDeleted,MasterRecordId,IsConverted,ConvertedContactId");
+	CHECK_TEXT(joined, "Id,SystemModstamp,IsDeleted");
+	mem_free(joined);
+	names_done(&l);
+	clear();
+}
+
+/* A query that names a field which the user does not see is refused as a whole. */
+static void only_what_is_shown_is_read(void)
+{
+	struct names l = {0};
+	char *joined;
+
+	sides("email");
+	fields_done(&target);
+	fields_done(&source);
+	field(&target, "email", FIELD_STRING, 255, true);
+	field(&source, "ConvertedContactId", FIELD_STRING, 18, true);
+	field(&source, "IsConverted", FIELD_BOOLEAN, 0, true);
+	field(&source, "MasterRecordId", FIELD_STRING, 18, true);
+	make(SYNC_LEAD);
+	REQUIRE(map_select(&map, &l) == 0);
+	joined = names_join(&l, ",");
+	CHECK_TEXT(joined, "Id,SystemModstamp,MasterRecordId,IsConverted,ConvertedContactId");
+	CHECK_INT(map.unseen.n, 1);
+	CHECK_TEXT(map.unseen.items[0], "IsDeleted");
+	mem_free(joined);
+	names_done(&l);
+	make(SYNC_CONTACT);
+	REQUIRE(map_select(&map, &l) == 0);
+	joined = names_join(&l, ",");
+	CHECK_TEXT(joined, "Id,SystemModstamp,MasterRecordId");
 	mem_free(joined);
 	names_done(&l);
 	clear();
@@ -441,6 +497,8 @@ static const struct test tests[] = {
 	{"a field that is excluded is not sent", what_is_excluded_is_not_sent},
 	{"a key that the source hides blocks", a_hidden_key_blocks},
 	{"what is read of a record is named once", what_is_read_is_named_once},
+	{"some defaults are found by their label", some_defaults_are_found_by_their_label},
+	{"only what the source shows is read", only_what_is_shown_is_read},
 	{"values take the target's form", values_take_the_targets_form},
 	{"a line of bulk results gives the same", bulk_lines_give_the_same},
 	{"fields of the account are nested", related_fields_are_nested},

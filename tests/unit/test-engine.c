@@ -1026,6 +1026,40 @@ static void bulk_jobs_that_fail_are_begun_again(void)
 	end();
 }
 
+/* Not all have the Bulk API, nor COUNT() of it all; pages do the same. */
+static void refused_bulk_goes_by_pages(const char *what, const char *body)
+{
+	begin("email");
+	order(what, -1, 404, body);
+	bulk_story();
+	play(USEC_PER_HOUR);
+	check_all();
+	check_stage("running");
+	CHECK_INT(w.bulk_jobs, 0);
+	CHECK_INT(w.n_persons, 150);
+	end();
+}
+
+static void without_bulk_it_goes_by_pages(void)
+{
+	refused_bulk_goes_by_pages("/jobs/query", SF("NOT_FOUND"));
+	refused_bulk_goes_by_pages("/jobs/query", SF("FUNCTIONALITY_NOT_ENABLED"));
+	refused_bulk_goes_by_pages("count()", SF("MALFORMED_QUERY"));
+}
+
+/* Bulk is refused, and pages take too long: neither goes round in circles with the other. */
+static void neither_bulk_nor_pages_is_told(void)
+{
+	begin("email");
+	order("/jobs/query", -1, 403, SF("FUNCTIONALITY_NOT_ENABLED"));
+	order("ORDER BY", -1, 400, SF("QUERY_TIMEOUT"));
+	bulk_story();
+	play(USEC_PER_HOUR);
+	CHECK(w.requests < 200);
+	CHECK(*fault_of());
+	end();
+}
+
 static void bulk_that_never_works_is_no_hot_loop(void)
 {
 	unsigned before;
@@ -1431,6 +1465,78 @@ static void what_is_forbidden_meanwhile_blocks(void)
 	end();
 }
 
+/* True, false or null, as text. */
+static const char *check_of(const char *name)
+{
+	_cleanup_(json_freep) struct json *j = sync_tell(w.sync, w.now);
+	const struct json *checks = json_get(j, "checks");
+	bool ok;
+
+	for (const struct json *i = json_next(checks, NULL); i; i = json_next(checks, i))
+		if (text_equal(json_get_text(i, "name"), name))
+			return !json_bool(json_get(i, "ok"), &ok) ? "null" : ok ? "true" : "false";
+	return "no such check";
+}
+
+static void hidden_limits_are_no_obstacle(void)
+{
+	begin("email");
+	order("/limits", -1, 403, SF("INSUFFICIENT_ACCESS"));
+	add_many(SYNC_LEAD, 5);
+	begin_sync();
+	play(USEC_PER_HOUR);
+	check_stage("running");
+	check_all();
+	CHECK_TEXT(check_of("api_enabled"), "true");
+	CHECK_TEXT(check_of("quota"), "null");
+	end();
+}
+
+static void an_api_that_is_off_is_told(void)
+{
+	begin("email");
+	order("describe", -1, 403, SF("API_DISABLED_FOR_ORG"));
+	order("/limits", -1, 404, SF("NOT_FOUND"));
+	begin_sync();
+	play(USEC_PER_HOUR);
+	check_stage("blocked");
+	CHECK_TEXT(check_of("api_enabled"), "false");
+	end();
+}
+
+/* An instance may have the describe of before describe2 only, which tells nothing of a native sync;
+ * the rights are no matter of which. */
+static void the_older_describe_will_do(void)
+{
+	begin("email");
+	order("describe2", -1, 200, MK("610"));
+	order("leads/describe.json", -1, 200,
+		"{\"success\":true,\"result\":["
+		"{\"id\":1,\"dataType\":\"email\",\"length\":255,"
+		"\"rest\":{\"name\":\"email\",\"readOnly\":false}},"
+		"{\"id\":2,\"dataType\":\"string\",\"length\":255,"
+		"\"rest\":{\"name\":\"lastName\",\"readOnly\":false}},"
+		"{\"id\":3,\"dataType\":\"string\",\"length\":255,"
+		"\"rest\":{\"name\":\"company\",\"readOnly\":false}},"
+		"{\"id\":4,\"dataType\":\"boolean\","
+		"\"rest\":{\"name\":\"gone\",\"readOnly\":false}},"
+		"{\"id\":5,\"dataType\":\"string\",\"soap\":{\"name\":\"X\"}}]}");
+	add_many(SYNC_LEAD, 5);
+	begin_sync();
+	play(USEC_PER_HOUR);
+	check_stage("running");
+	check_all();
+	CHECK_TEXT(check_of("native_sync"), "null");
+	end();
+	begin("email");
+	order("describe2", -1, 200, MK("603"));
+	begin_sync();
+	play(USEC_PER_HOUR);
+	check_stage("blocked");
+	CHECK_TEXT(check_of("target_access"), "false");
+	end();
+}
+
 static void too_many_fields_are_told(void)
 {
 	struct sync_settings *s;
@@ -1519,6 +1625,8 @@ static const struct test tests[] = {
 		a_rekey_that_fails_makes_no_second_person},
 	{"large initial loads go by bulk query", large_loads_go_by_bulk},
 	{"bulk jobs that fail or are gone are begun again", bulk_jobs_that_fail_are_begun_again},
+	{"without the Bulk API, or COUNT(), it goes by pages", without_bulk_it_goes_by_pages},
+	{"that neither bulk nor pages work is told", neither_bulk_nor_pages_is_told},
 	{"a bulk query that never works is no hot loop", bulk_that_never_works_is_no_hot_loop},
 	{"a crash at any step loses nothing: key email", crashes_lose_nothing},
 	{"a crash at any step loses nothing: key with the id", crashes_lose_nothing_by_id},
@@ -1544,6 +1652,9 @@ static const struct test tests[] = {
 	{"stop and start anywhere lose nothing", stop_and_start_go_on},
 	{"what is forbidden while it runs blocks until it is allowed",
 		what_is_forbidden_meanwhile_blocks},
+	{"limits that the user may not see are no obstacle", hidden_limits_are_no_obstacle},
+	{"an API that is off is told, whatever says so", an_api_that_is_off_is_told},
+	{"a target with the older describe only will do", the_older_describe_will_do},
 	{"fields that make too long a query are told", too_many_fields_are_told},
 	{"no allocation that fails loses a row", no_allocation_that_fails_loses_a_row},
 };

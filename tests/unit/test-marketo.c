@@ -105,7 +105,7 @@ static void what_is_no_host_is_refused(void)
 static void questions_are_asked_with_the_token_in_a_header(void)
 {
 	begin();
-	REQUIRE(marketo_request_describe(BASE, token, &request) == 0);
+	REQUIRE(marketo_request_describe(BASE, token, false, &request) == 0);
 	check_sent(EXCHANGE_GET, BASE "/rest/v1/leads/describe2.json", NULL);
 	REQUIRE(marketo_request_usage(BASE, token, &request) == 0);
 	check_sent(EXCHANGE_GET, BASE "/rest/v1/stats/usage.json", NULL);
@@ -767,7 +767,7 @@ static int build_all(void)
 	int k = marketo_base("123-ABC-456", &base);
 
 	if (k == 0)
-		k = marketo_request_describe(BASE, token, &r[0]);
+		k = marketo_request_describe(BASE, token, false, &r[0]);
 	if (k == 0)
 		k = marketo_request_upsert(BASE, token, "email", false, rows, 1, &r[1]);
 	if (k == 0)

@@ -343,7 +343,8 @@ static void faults_of_a_profile_are_told_once_and_in_its_file(void)
 		"device_response_type, device_code_as_code, device_legacy_grant, "
 		"device_client_id_once, poll_late, client_id_in_body, refresh_with_scope, "
 		"scope_commas, scope_commas_reply, token_under_authed_user, token_reply_signature, "
-		"no_pkce_device, no_pkce_paste, device_scopes; did you mean poll_late?\n"
+		"no_pkce_device, no_pkce_paste, device_scopes, identity_at_id, "
+		"scope_by_admin, token_by_query; did you mean poll_late?\n"
 		"p.yaml:8:1: flow: given twice, must be once; first in line 7\n"
 		"p.yaml:9:1: xyzzy: unknown key, must be one of a connection or of a profile, as in "
 		"grantd.yaml(5)\n");
